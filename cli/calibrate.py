@@ -85,6 +85,14 @@ def calibrate_command(
     tests: Annotated[
         Path | None, typer.Option("--tests", help="Lift tests: a CSV table; docs/calibration.md has its columns.")
     ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--off",
+            metavar="PLATFORM:DATE..DATE",
+            help="Days without rows on which a platform was off (or orders:DATE..DATE, the shop closed); repeatable.",
+        ),
+    ] = None,
     no_fit: Annotated[
         bool, typer.Option("--no-fit", help="Leave media as facts or --like say them; takes seconds.")
     ] = False,
@@ -101,6 +109,7 @@ def calibrate_command(
     from xbopt.calibration.scenario.calibrate import calibrate
     from xbopt.calibration.scenario.costs import read_costs
     from xbopt.cli.options import part_of
+    from xbopt.imports.coverage import read_span
 
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
@@ -125,6 +134,7 @@ def calibrate_command(
             costs=None if costs is None else read_costs(costs),
             gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
             tests=() if tests is None else tests,
+            off=[read_span(text) for text in off or ()],
             fits_media=not no_fit,
             seed=seed,
             on_progress=on_progress,

@@ -7,16 +7,18 @@ period, a share that does not follow the day's orders: else spend would seem to 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
 from xbopt.core.panel import PANEL_COLUMNS, panel_schema
+from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
 from xbopt.imports.rates import converted
 
@@ -28,6 +30,8 @@ NoteCode = Literal[
     "zones_differ",
     "visits_shared",
     "refunds_shared",
+    "media_hole",
+    "orders_hole",
 ]
 _SENTENCES: Mapping[NoteCode, str] = {
     "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
@@ -39,6 +43,9 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "zones_differ": "Days begin at different hours: {what}. Daily rows cannot be moved.",
     "refunds_shared": "{count:,} refunds name no country, nor do their orders; they were shared over the countries "
     "by all their orders.",
+    "media_hole": "{what} has no row on {count:,} days of the orders: it was off, or a file is missing. These days are "
+    "not known, and no row of the panel is about them.",
+    "orders_hole": "{what}: no order on {count:,} days, far beyond chance. The shop was closed, or a file is missing.",
     "visits_shared": "{count:,} rows of sessions name no country; they were shared over the countries by all their "
     "orders.",
 }
@@ -60,15 +67,21 @@ class PanelNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedPanel:
-    """A panel of real files: ``frame`` has the columns of ``core/panel.py``; segment and world are null."""
+    """A panel of real files: ``frame`` has the columns of ``core/panel.py``; segment and world are null.
+
+    ``holes`` are days that a platform, or the file of orders, tells nothing about.
+    """
 
     frame: pl.DataFrame
     currency: str
     notes: tuple[PanelNote, ...]
+    holes: tuple[Hole, ...] = ()
 
 
-def build_panel(tables: Mapping[str, pl.DataFrame], *, currency: str | None = None) -> ImportedPanel:
-    """Media rows, then order rows, of each day and country; days without any stand there with 0.
+def build_panel(
+    tables: Mapping[str, pl.DataFrame], *, currency: str | None = None, off: Sequence[Span] = ()
+) -> ImportedPanel:
+    """Media rows, then order rows, of each day and country; days without any stand there with 0, but for holes.
 
     Orders are those sold; ``new_customers`` counts first orders in the data, and is null where no order names a
     customer. ``price_index`` is the mean price asked for a product against its own median, ``discount_frac`` the part
@@ -77,9 +90,11 @@ def build_panel(tables: Mapping[str, pl.DataFrame], *, currency: str | None = No
     Args:
         tables: Canonical tables by name; ``transactions`` is needed.
         currency: Currency of all money; that of the orders where left out.
+        off: Spans in which a platform was off or the shop closed: these are no holes.
 
     Raises:
-        UsageError: There are no orders, they are in several currencies and none was chosen, or a rate is not known.
+        UsageError: There are no orders, they are in several currencies and none was chosen, a rate is not known, or
+            ``off`` names a platform that the media do not.
     """
     orders = tables.get("transactions")
     sold = None if orders is None else sold_lines(orders)
@@ -94,15 +109,21 @@ def build_panel(tables: Mapping[str, pl.DataFrame], *, currency: str | None = No
     by_year = set(lines.by_year)
     parts = [own]
     media = tables.get("media")
+    holes = order_holes(lines.frame.group_by("order_id").agg(pl.col("date").min())["date"], off)
     if media is not None and not media.is_empty():
         paid = converted(media, ("spend",), to=chosen, rates=rates)
         by_year |= set(paid.by_year)
         cells = media_cells(paid.frame)
         notes += [PanelNote(code=code, what=what, count=count) for code, what, count in cells.notes]
-        parts.insert(0, _media_rows(cells.frame, shares, notes))
+        first, last = (cast("date", edge) for edge in (lines.frame["date"].min(), lines.frame["date"].max()))
+        holes = (*media_holes(media, first, last, off), *holes)
+        parts.insert(0, _media_rows(cells.frame, shares, holes, notes))
         zones = {str(z) for frame in (orders, media) if frame is not None for z in frame["zone"].drop_nulls().unique()}
         if len(zones) > 1:
             notes.append(PanelNote(code="zones_differ", what=", ".join(sorted(zones))))
+    elif any(span.source != ORDERS for span in off):
+        raise UsageError("--off names a platform, but there are no media in these data.")
+    notes += [_hole_note(hole) for hole in holes]
     if by_year:
         notes.insert(0, PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
     told = pl.concat(parts, how="diagonal").with_columns(pl.lit(chosen).alias("currency"))
@@ -113,7 +134,14 @@ def build_panel(tables: Mapping[str, pl.DataFrame], *, currency: str | None = No
         frame=whole.select(list(PANEL_COLUMNS)).sort("date", "region", "channel", nulls_last=True),
         currency=chosen,
         notes=tuple(notes),
+        holes=holes,
     )
+
+
+def _hole_note(hole: Hole) -> PanelNote:
+    days = (hole.last - hole.first).days + 1
+    code: NoteCode = "media_hole" if hole.channels else "orders_hole"
+    return PanelNote(code=code, what=f"{hole.source}, {hole.first} to {hole.last}", count=days)
 
 
 def write_panel(frame: pl.DataFrame, path: Path) -> None:
@@ -275,8 +303,13 @@ def _stock_out(lines: pl.DataFrame, stock: pl.DataFrame | None) -> pl.DataFrame 
     )
 
 
-def _media_rows(cells: pl.DataFrame, shares: pl.DataFrame, notes: list[PanelNote]) -> pl.DataFrame:
-    """Media by day, region and channel; a channel has a row, if with 0, on every day from its first to its last."""
+def _media_rows(
+    cells: pl.DataFrame, shares: pl.DataFrame, holes: Sequence[Hole], notes: list[PanelNote]
+) -> pl.DataFrame:
+    """Media by day, region and channel; a channel has a row, if with 0, on every day from its first to its last.
+
+    Days of a hole have none: what was spent on them is not known.
+    """
     lost = cells.filter(pl.col("region").is_null()).height
     if lost and shares.height > 1:
         notes.append(PanelNote(code="without_country", count=lost))
@@ -285,6 +318,9 @@ def _media_rows(cells: pl.DataFrame, shares: pl.DataFrame, notes: list[PanelNote
         pl.date_range(pl.col("date").min(), pl.col("date").max(), interval="1d").alias("date")
     )
     whole = spans.explode("date").join(shared, on=["date", "region", "channel"], how="left")
+    for hole in holes:
+        unknown = pl.col("date").is_between(hole.first, hole.last) & pl.col("channel").is_in(list(hole.channels))
+        whole = whole.filter(~(unknown & pl.col("spend").is_null()))
     return whole.with_columns(
         pl.when(pl.col("spend").is_null()).then(0.0).otherwise(pl.col(name)).alias(name)
         for name in ("impressions", "clicks", "spend")

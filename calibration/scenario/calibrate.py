@@ -37,6 +37,7 @@ from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.tables.market_names import countries as known_countries
 from xbopt.core.tables.public_holidays import country_codes
+from xbopt.imports.coverage import Span, longest_covered
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
 from xbopt.imports.rates import converted, unrated
@@ -67,6 +68,7 @@ def calibrate(
     costs: Mapping[str, float] | None = None,
     gross_margin: float | None = None,
     tests: Path | str | Sequence[LiftTest] = (),
+    off: Sequence[Span] = (),
     fits_media: bool = True,
     worlds: int = NOISE_WORLDS,
     seed: int = 0,
@@ -90,13 +92,15 @@ def calibrate(
         costs: Unit cost by sku, in the currency.
         gross_margin: Gross margin of what ``costs`` does not list, a share of the price.
         tests: Lift tests on days of the data, or a file of them.
+        off: Spans in which a platform without rows was off (nothing was spent), or the shop without orders closed; days
+            without rows are not known where left out.
         fits_media: Whether the market is fitted to the panel where media are in the data.
         worlds: Sampled worlds that the noise of the fit is read off, 32 at least; fewer are faster and rougher.
         seed: Same seed, same result.
         on_progress: Called with the stage, how much of it is done, and how much there is.
 
     Raises:
-        UsageError: A folder is not there, or the currency is not clear.
+        UsageError: A folder is not there, the currency is not clear, or ``off`` names a platform that has no rows.
         CalibrationError: The orders are too few to tell anything, or money is in several currencies without rates.
         PanelError: A panel cannot be used.
         ScenarioError: ``like`` names no scenario.
@@ -117,6 +121,7 @@ def calibrate(
         world=world,
         costs=Costs(by_sku=costs or {}, gross_margin=gross_margin),
         tests=read_lift_tests(tests) if isinstance(tests, str | Path) else tuple(tests),
+        off=tuple(off),
         fits_media=fits_media,
         worlds=worlds,
         seed=seed,
@@ -159,7 +164,8 @@ def calibrate_tables(
     known = set(country_codes()) if chosen.like is not None else set(country_codes()) & set(known_countries())
     shop = read_shop(cleaned.sales, cleaned.refunds, currency=currency, regions=chosen.regions, known=known)
     _check_length(shop)
-    panel = build_panel({**tables, "transactions": cleaned.sales, "refunds": cleaned.refunds}, currency=currency)
+    clear = {**tables, "transactions": cleaned.sales, "refunds": cleaned.refunds}
+    panel = build_panel(clear, currency=currency, off=chosen.off)
     tell("customers", 0, 0)
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
@@ -172,6 +178,7 @@ def calibrate_tables(
         shop,
         panel.frame,
         base,
+        holes=panel.holes,
         name=chosen.name,
         title=chosen.title,
         start=start,
@@ -181,6 +188,7 @@ def calibrate_tables(
         rates=tables.get("rates"),
     )
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
+    played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
     document = skeleton.draft.document()
     if skeleton.past:
@@ -216,7 +224,7 @@ def calibrate_tables(
                     skeleton,
                     panel,
                     unfitted,
-                    played=0 if fit is None else fit.replay.days // 7,
+                    played=None if played is None else (played.start, played.start + timedelta(days=played.days - 1)),
                 ),
                 key=lambda finding: not finding.is_loud,
             )
@@ -318,15 +326,22 @@ def _fitted(
     tell: "Progress",
 ) -> tuple[MarketFit | None, MarketDraws | None, str]:
     """Fit the market to its panel, and put what was found into the draft; else why it was not fitted."""
-    first, days = fit_days(shop.first, shop.last, 0 if base is None else base.burn_in_days)
     if not chosen.fits_media or not skeleton.bought:
         return None, None, ""
+    begin, days = fit_days(shop.first, shop.last, 0 if base is None else base.burn_in_days)
+    # A day that a source tells nothing about would be played as one on which nothing was spent or ordered.
+    told = longest_covered(begin, shop.last, skeleton.holes)
+    first, last = told or (begin, begin)
+    what = f"{days} days are left after the first part of the data"
+    if skeleton.holes:
+        days = 0 if told is None else (last - first).days + 1
+        what = f"{days} days in a row are told by the orders and every platform after the first part of the data"
     if days < LEAST_FIT_DAYS:
-        return None, None, f"{days} days are left after the first part of the data, and {LEAST_FIT_DAYS} are needed."
+        return None, None, f"{what}, and {LEAST_FIT_DAYS} are needed."
     tell("market fit", 0, 0)
     ids = {one.channel: one.id for one in skeleton.bought}
     counted = count_days(draft, shop, panel, base, ids, first, days)
-    rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= shop.last)
+    rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= last)
     try:
         fit = fit_media(
             draft,
@@ -343,7 +358,7 @@ def _fitted(
             raise
         return None, None, str(error)
     draws = fit.draws(DRAWS)
-    put_fit(draft, fit, draws, f"{first} to {shop.last}")
+    put_fit(draft, fit, draws, f"{first} to {last}")
     return fit, draws, ""
 
 

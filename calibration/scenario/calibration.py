@@ -24,6 +24,7 @@ from xbopt.core.documents.document import Document
 from xbopt.core.scenario.provenance import numbers_with_entries
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import Provenance
+from xbopt.imports.coverage import Span
 from xbopt.simulator.build import build_market
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.sign_values import VitalSigns
@@ -48,6 +49,7 @@ class Options:
         world: Which simulated world of a panel to take; needed where it holds several.
         costs: What goods cost.
         tests: Lift tests on days of the data.
+        off: Spans in which a platform without rows was off, or the shop without orders closed.
         fits_media: Whether the market is fitted to the panel where media are in the data.
         worlds: Sampled worlds that the noise of the fit is read off, 32 at least.
         seed: Same seed, same result.
@@ -66,6 +68,7 @@ class Options:
     world: int | None = None
     costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
     tests: tuple[LiftTest, ...] = ()
+    off: tuple[Span, ...] = ()
     fits_media: bool = True
     worlds: int = NOISE_WORLDS
     seed: int = 0

@@ -10,6 +10,7 @@ import polars as pl
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.like import by_kind
 from xbopt.core.errors import CalibrationError
+from xbopt.imports.coverage import Hole
 
 _BEFORE_SATURATION = 2.0
 _LEVELS = (0.01, 100.0)
@@ -104,7 +105,9 @@ def bought_media(panel: pl.DataFrame, regions: Sequence[str]) -> tuple[tuple[Bou
     return tuple(found), tuple(left)
 
 
-def put_channels(draft: Draft, bought: Sequence[Bought], panel: pl.DataFrame, period: str) -> None:
+def put_channels(
+    draft: Draft, bought: Sequence[Bought], panel: pl.DataFrame, period: str, holes: Sequence[Hole] = ()
+) -> None:
     """Write the ``channels`` section: response from the market started from, prices and click rates measured.
 
     The reference spend of a price is the mean spend that was paid at it, so that the price holds there.
@@ -119,8 +122,9 @@ def put_channels(draft: Draft, bought: Sequence[Bought], panel: pl.DataFrame, pe
             inherited.pop(key, None)
         channels.append({"id": one.id, "name": one.channel, **inherited})
     draft.data["channels"] = channels
-    days = max(panel["date"].n_unique(), 1)
     for c, one in enumerate(bought):
+        unknown = [hole for hole in holes if one.channel in hole.channels]
+        days = max(sum(not any(h.first <= d <= h.last for h in unknown) for d in panel["date"].unique()), 1)
         price = cast("Plain", channels[c]["price"])
         price.pop("by_region", None)
         _put_price(draft, c, one, period)

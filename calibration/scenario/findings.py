@@ -27,6 +27,9 @@ FindingCode = Literal[
     "shocks_dropped",
     "held",
     "burn_in",
+    "media_hole",
+    "orders_hole",
+    "covered_days",
     "second_orders_differ",
     "folders_overlap",
 ]

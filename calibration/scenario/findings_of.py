@@ -1,6 +1,7 @@
 """Which findings a calibration has."""
 
 from collections.abc import Mapping
+from datetime import date
 
 from xbopt.calibration.customers.market_customers import SECOND_ORDER_DAYS
 from xbopt.calibration.customers.segments import Segments
@@ -26,9 +27,9 @@ def findings_of(
     skeleton: Skeleton,
     panel: ImportedPanel,
     unfitted: str,
-    played: int,
+    played: tuple[date, date] | None,
 ) -> list[Finding]:
-    """What a reader of a calibration has to know; ``played`` are the weeks that the fit played, 0 without one."""
+    """What a reader of a calibration has to know; ``played``: first and last day that the fit played, if any."""
     found: list[Finding] = []
 
     def add(
@@ -80,8 +81,14 @@ def findings_of(
             add("second_orders_differ", *(one.segment for one in apart), figures=figures)
     if chosen.costs.gross_margin is None and not chosen.costs.by_sku:
         add("costs_assumed")
-    if played and played < shop.days // 7:
-        add("burn_in", figures={"given": float(shop.days // 7), "played": float(played)})
+    for hole in skeleton.holes:
+        code: FindingCode = "media_hole" if hole.channels else "orders_hole"
+        add(code, hole.source, f"{hole.first}", f"{hole.last}", is_loud=True)
+    weeks = 0 if played is None else ((played[1] - played[0]).days + 1) // 7
+    if played is not None and skeleton.holes:
+        add("covered_days", *(f"{day}" for day in played))
+    elif 0 < weeks < shop.days // 7:
+        add("burn_in", figures={"given": float(shop.days // 7), "played": float(weeks)})
     if not panel.frame["visits"].is_not_null().any():
         add("visits_assumed")
     # Cells that nobody joined lately are kept alive by a few prospects; that moves no money.
@@ -94,6 +101,7 @@ def findings_of(
                 for name, value in (("found", one.found), ("taken", one.taken))
             }
             add("held", *held, is_loud=is_loud, figures=figures)
-    for note in panel.notes:
+    told = {"media_hole", "orders_hole"}
+    for note in (note for note in panel.notes if note.code not in told):
         add("panel_note", note.sentence)
     return found

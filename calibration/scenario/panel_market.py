@@ -130,6 +130,7 @@ def _nothing_of_orders(path: Path, chosen: Options) -> None:
         "--regions": chosen.regions is not None,
         "--costs": bool(chosen.costs.by_sku),
         "--gross-margin": chosen.costs.gross_margin is not None,
+        "--off": bool(chosen.off),
         "--no-fit": not chosen.fits_media,
     }
     wrong = [option for option, is_asked in asked.items() if is_asked]

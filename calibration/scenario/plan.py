@@ -9,6 +9,7 @@ import polars as pl
 
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
 from xbopt.core.arrays import FloatArray
+from xbopt.imports.coverage import Hole
 
 LATE_WEEKS = 8
 """The own plan is what was done in so many last weeks."""
@@ -23,6 +24,7 @@ def put_plan(
     panel: pl.DataFrame,
     *,
     channels: Mapping[str, str],
+    covered: Sequence[date],
     start: date,
     days: int,
     revenue_a_day: float,
@@ -34,18 +36,24 @@ def put_plan(
         draft: Has regions, segments and channels.
         panel: Media rows of the regions.
         channels: Ids by name in the panel; empty where no media are in the data.
+        covered: Days before ``start`` that all platforms tell about, in their order.
         start: First day of the scenario.
         days: Its days.
         revenue_a_day: Mean net revenue of late days.
         segments: Share of revenue by segment: media are shared so over them.
     """
     regions = [str(region["id"]) for region in cast("list[Plain]", cast("Plain", draft.data["market"])["regions"])]
-    late = start - timedelta(weeks=LATE_WEEKS)
-    rows = panel.filter(pl.col("channel").is_in(list(channels)) & (pl.col("date") >= late) & (pl.col("date") < start))
+    media = panel.filter(pl.col("channel").is_in(list(channels)))
+    ends = cast("date | None", media["date"].max())
+    late = [] if ends is None else [day for day in covered if day <= ends][-7 * LATE_WEEKS :]
+    rows = media.filter(pl.col("date").is_in(late))
     spent = float(rows["spend"].sum() or 0.0)
     told = Source(evidence="E", source="By choice: the shares of revenue", note="No table tells media by segment")
     if spent > 0.0:
-        period = Source(evidence="set", source=f"By choice: media of the {LATE_WEEKS} weeks before {start}, carried on")
+        when = f"the {LATE_WEEKS} weeks before {start}"
+        if late[0] < start - timedelta(weeks=LATE_WEEKS):
+            when = f"the last {len(late)} days that all platforms tell about, {late[0]} to {late[-1]}"
+        period = Source(evidence="set", source=f"By choice: media of {when}, carried on")
         seen = rows["date"].n_unique()
         draft.put(("budget", "total_base"), rounded(spent / seen * days), period)
         cells = rows.group_by("region", "channel").agg(pl.col("spend").sum())
@@ -60,11 +68,13 @@ def put_plan(
             if sum(own.values()) > 0.0:
                 overrides.append({"regions": [r], "channels": shares(own)})
         draft.put(("plan", "channel_overrides"), overrides, period)
-        spent_on = Source(evidence="M", source=f"Media of the {LATE_WEEKS} weeks before {start}")
+        spent_on = Source(evidence="M", source=f"Media of {when}")
         draft.put(("history", "spend_by_channel"), shares(mix), spent_on if len(mix) > 1 else _ALONE)
     else:
         ids = [str(channel["id"]) for channel in cast("list[Plain]", draft.data["channels"])]
-        note = "No advertising is in the data: give the spend of platforms, or set the budget"
+        note = "Nothing was spent in the last weeks of the data: set the budget"
+        if not channels:
+            note = "No advertising is in the data: give the spend of platforms, or set the budget"
         assumed = Source(evidence="E", source=f"Assumption: {MEDIA_SHARE:.0%} of late revenue", note=note)
         draft.put(("budget", "total_base"), rounded(MEDIA_SHARE * revenue_a_day * days, 3), assumed)
         mix = {name: draft.usual_mix.get(name, 0.0) for name in ids}
@@ -95,11 +105,17 @@ def revenue_shares(draft: Draft, orders: pl.DataFrame, segment_of: pl.DataFrame,
 
 
 def past_rows(
-    panel: pl.DataFrame, *, channels: Mapping[str, str], segments: Mapping[str, float], start: date
+    panel: pl.DataFrame,
+    *,
+    channels: Mapping[str, str],
+    segments: Mapping[str, float],
+    start: date,
+    holes: Sequence[Hole] = (),
 ) -> list[Plain]:
     """The rows of ``history.before``: spend and discount of the days before the first one, by cell.
 
-    Spend is shared over segments as the plan shares it. Empty where no media are in the data.
+    Spend is shared over segments as the plan shares it. On days of a hole, a platform is taken to have spent as on its
+    last days before them and after. Empty where no media are in the data.
     """
     since = start - timedelta(days=HISTORY_DAYS)
     days = panel.filter((pl.col("date") >= since) & (pl.col("date") < start))
@@ -113,17 +129,38 @@ def past_rows(
     rows: list[Plain] = []
     table = {(d, r, c): float(s) for d, r, c, s in media.select("date", "region", "channel", "spend").iter_rows()}
     regions = sorted({str(r) for r in media["region"].unique()})
+    usual = _usual_spend(panel.filter(pl.col("channel").is_in(list(channels)) & (pl.col("date") < start)))
+    unknown = {
+        (hole.first + timedelta(days=n), name)
+        for hole in holes
+        for name in hole.channels
+        for n in range((hole.last - hole.first).days + 1)
+    }
     for n in range(spans):
         day = first + timedelta(days=n)
         for r in regions:
             for name, id_ in channels.items():
                 for segment, part in segments.items():
                     row: Plain = {"date": day.isoformat(), "region": r, "segment": segment, "channel": id_}
-                    row["spend_base"] = round(table.get((day, r, name), 0.0) * part, 4)
+                    spent = usual.get((r, name), 0.0) if (day, name) in unknown else 0.0
+                    row["spend_base"] = round(table.get((day, r, name), spent) * part, 4)
                     if (day, r) in depth:
                         row["discount_frac"] = depth[day, r]
                     rows.append(row)
     return rows
+
+
+def _usual_spend(media: pl.DataFrame) -> dict[tuple[str, str], float]:
+    """Mean spend a day by region and channel, over the last weeks of days on which the channel has a row."""
+    days = media.select("channel", "date").unique().sort("channel", "date")
+    late = days.group_by("channel").tail(7 * LATE_WEEKS)
+    means = (
+        media.join(late, on=["channel", "date"], how="semi")
+        .group_by("region", "channel")
+        .agg(pl.col("spend").sum().alias("spend"))
+    )
+    seen = dict(late.group_by("channel").len().iter_rows())
+    return {(r, c): float(spend) / seen[c] for r, c, spend in means.iter_rows()}
 
 
 def spend_of(panel: pl.DataFrame, regions: Sequence[str], channels: Mapping[str, str]) -> FloatArray:

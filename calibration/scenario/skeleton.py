@@ -21,11 +21,13 @@ from xbopt.calibration.scenario.regions import put_order_levels, put_people, put
 from xbopt.calibration.scenario.season import Season, fit_season
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.core.arrays import FloatArray
+from xbopt.imports.coverage import Hole, covered_days, longest_covered
 
 FIRST_ORDERS_PER_1000 = 0.03
 """First orders a day per 1,000 prospects: assumed, and what alone turns first orders into a number of prospects."""
 _LEVEL_DAYS = 182
 _DEMAND_CV = (0.0, 3.0)
+_SHRUNK = "Hardly known beyond chance: shrunk towards what was taken over by its own error"
 _MOST_UNTOLD = 0.1
 """Share of days without sessions up to which the others stand for them."""
 
@@ -45,6 +47,7 @@ class Skeleton:
         counted: What was counted.
         foreign: Countries that the market started from does not have.
         rare_channels: Channels that were left out because they were hardly bought.
+        holes: Days that the orders, or a platform that is bought, tell nothing about.
     """
 
     draft: Draft
@@ -57,6 +60,7 @@ class Skeleton:
     counted: Counted
     foreign: tuple[str, ...]
     rare_channels: tuple[str, ...]
+    holes: tuple[Hole, ...] = ()
 
 
 def build_skeleton(
@@ -65,6 +69,7 @@ def build_skeleton(
     panel: pl.DataFrame,
     base: CustomerBase | None,
     *,
+    holes: Sequence[Hole] = (),
     name: str,
     title: str | None = None,
     start: date,
@@ -80,6 +85,7 @@ def build_skeleton(
         shop: What was sold.
         panel: Panel of all countries, in the shop's currency.
         base: Known customers; None where orders name none.
+        holes: Days that a source of the panel tells nothing about.
         name: Name of the scenario.
         title: Its title; period and countries where None.
         start: First day of the scenario.
@@ -102,25 +108,29 @@ def build_skeleton(
     put_order_levels(draft, shop, segment_of)
     if base is not None:
         put_customers(draft, base, period)
-    first, length = level_days(shop, start, days)
-    fresh = _first_orders(shop, panel, base, first, length)
     bought, rare = bought_media(panel, shop.regions)
     ids = {one.channel: one.id for one in bought}
+    holes = tuple(hole for hole in holes if not hole.channels or set(hole.channels) & ids.keys())
+    no_orders = [hole for hole in holes if not hole.channels]
+    first, length = level_days(shop, start, days, holes)
+    fresh = _first_orders(shop, panel, base, first, length)
     # Half an order keeps a cell alive that nobody joined lately.
     alive = 1000.0 * 0.5 / length / FIRST_ORDERS_PER_1000
     customers = _buckets(base, start, len(shop.regions), len(segments))
     put_people(draft, _prospects(fresh, length), customers, start, alive=alive)
     if bought:
-        put_channels(draft, bought, panel, period)
+        put_channels(draft, bought, panel, period, holes)
     _prune(draft)
-    season = _put_season(draft, shop, base)
+    season = _put_season(draft, shop, base, no_orders)
     parts = revenue_shares(draft, shop.orders, segment_of, period)
     late = shop.orders.filter(pl.col("date") >= shop.last - timedelta(days=_LEVEL_DAYS))
-    seen = min(shop.days, _LEVEL_DAYS)
+    begin = shop.last - timedelta(days=min(shop.days, _LEVEL_DAYS) - 1)
+    seen = len(covered_days(begin, shop.last, no_orders))
     put_plan(
         draft,
         panel,
         channels=ids,
+        covered=covered_days(shop.first, min(shop.last, start - timedelta(days=1)), [h for h in holes if h.channels]),
         start=start,
         days=days,
         revenue_a_day=float(late["value"].sum()) / seen,
@@ -140,7 +150,11 @@ def build_skeleton(
         bought=bought,
         past=tuple(
             past_rows(
-                panel.filter(pl.col("region").is_in(list(shop.regions))), channels=ids, segments=parts, start=start
+                panel.filter(pl.col("region").is_in(list(shop.regions))),
+                channels=ids,
+                segments=parts,
+                start=start,
+                holes=holes,
             )
         ),
         season=season,
@@ -148,6 +162,7 @@ def build_skeleton(
         counted=counted,
         foreign=foreign,
         rare_channels=rare,
+        holes=holes,
     )
 
 
@@ -169,16 +184,31 @@ def _start_segments(draft: Draft, segments: Sequence[tuple[str, str]]) -> None:
     ]
 
 
-def level_days(shop: Shop, start: date, days: int) -> tuple[date, int]:
+def level_days(shop: Shop, start: date, days: int, holes: Sequence[Hole] = ()) -> tuple[date, int]:
     """First day and number of the days on which levels are fitted.
 
     They are the scenario's own where they lie in the data, else the last ones of the data, after a first part in which
-    nobody can tell old customers from new ones.
+    nobody can tell old customers from new ones. Where a source tells nothing about some of them, they are the last ones
+    of the longest run of days that all sources tell about.
     """
+    first, length = _usual_level_days(shop, start, days)
+    if len(covered_days(first, first + timedelta(days=length - 1), holes)) == length:
+        return first, length
+    told = longest_covered(shop.first + timedelta(days=_burn_in(shop)), shop.last, holes)
+    if told is None:
+        return first, length
+    length = min((told[1] - told[0]).days + 1, _LEVEL_DAYS)
+    return told[1] - timedelta(days=length - 1), length
+
+
+def _burn_in(shop: Shop) -> int:
+    return min(shop.days // 4, 180)
+
+
+def _usual_level_days(shop: Shop, start: date, days: int) -> tuple[date, int]:
     if start >= shop.first and start + timedelta(days=days - 1) <= shop.last:
         return start, days
-    burn_in = min(shop.days // 4, 180)
-    length = max(min(_LEVEL_DAYS, shop.days - burn_in), 1)
+    length = max(min(_LEVEL_DAYS, shop.days - _burn_in(shop)), 1)
     return shop.last - timedelta(days=length - 1), length
 
 
@@ -270,28 +300,39 @@ def _buckets(
     return base.buckets(day, regions)
 
 
-def _put_season(draft: Draft, shop: Shop, base: CustomerBase | None) -> Season:
+def _put_season(draft: Draft, shop: Shop, base: CustomerBase | None, holes: Sequence[Hole]) -> Season:
     calendar = cast("Plain", draft.data["calendar"])
     prior = cast("list[float]", calendar.get("month", [1.0] * 12))
     expected = None if base is None else base.expected_by_day()
     if base is None or expected is None:
         span = pl.DataFrame({"date": pl.date_range(shop.first, shop.last, "1d", eager=True)})
-        counts = span.join(shop.orders.group_by("date").len(), on="date", how="left")["len"].fill_null(0)
-        season = fit_season(counts.to_numpy().astype(np.float64), shop.first, prior_month=prior)
-        what = "orders"
+        counted = span.join(shop.orders.group_by("date").len(), on="date", how="left")["len"].fill_null(0)
+        counts, first, what = counted.to_numpy().astype(np.float64), shop.first, "orders"
+        expected = None
     else:
         skip = base.burn_in_days
-        season = fit_season(
-            base.repeats_by_day()[skip:],
-            base.purchases.first_date + timedelta(days=skip),
-            prior_month=prior,
-            expected=expected[skip:],
-        )
+        counts, expected = base.repeats_by_day()[skip:], expected[skip:]
+        first = base.purchases.first_date + timedelta(days=skip)
         what = "orders of known customers, net of the growth of their number"
+    known = set(covered_days(first, first + timedelta(days=len(counts) - 1), holes))
+    season = fit_season(
+        counts,
+        first,
+        prior_month=prior,
+        prior_weekday=cast("list[float]", calendar.get("weekday", [1.0] * 7)),
+        expected=expected,
+        told=np.array([first + timedelta(days=n) in known for n in range(len(counts))]),
+    )
     if season.weekday is not None:
-        source = Source(evidence="M", source=f"Days of the week of {what}, {shop.period}")
-        draft.put(("calendar", "weekday"), [rounded(value, 3) for value in season.weekday], source)
-    if season.measured.any():
+        said = f"Days of the week of {what}, {shop.period}"
+        draft.put(
+            ("calendar", "weekday"),
+            [rounded(value, 3) for value in season.weekday],
+            Source(evidence="M", source=said),
+        )
+        for day in np.flatnonzero(~season.weekday_measured):
+            draft.sources[f"calendar.weekday.{day}"] = Source(evidence="E", source=said, note=_SHRUNK)
+    if season.seen.any():
         draft.put(
             ("calendar", "month"),
             [rounded(value, 3) for value in season.month],
@@ -299,9 +340,11 @@ def _put_season(draft: Draft, shop: Shop, base: CustomerBase | None) -> Season:
             pattern="calendar.month.*",
         )
         note = "One year cannot tell a season from a trend" if shop.days < 700 else ""
-        for month in np.flatnonzero(season.measured):
-            measured = Source(evidence="M", source=f"Months of {what}, {shop.period}", note=note)
-            draft.sources[f"calendar.month.{month}"] = measured
+        said = f"Months of {what}, {shop.period}"
+        for month in np.flatnonzero(season.seen):
+            measured = Source(evidence="M", source=said, note=note)
+            shrunk = Source(evidence="E", source=said, note=_SHRUNK)
+            draft.sources[f"calendar.month.{month}"] = measured if season.measured[month] else shrunk
     noise = Source(evidence="M", source=f"Daily {what} beyond counting noise, {shop.period}")
     draft.put_within(("noise", "demand_cv"), season.demand_cv, _DEMAND_CV, noise, digits=2)
     return season

@@ -148,6 +148,20 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"{n.count(f.figures['played'])}: two years at most, and none of the first part, in which nobody can tell old "
         "customers from new ones."
     ),
+    "media_hole": lambda f, _n: (
+        f"{f.subjects[0]} has no row from {f.subjects[1]} to {f.subjects[2]}, while the shop took orders. Was it off, "
+        "or is the file missing? These days count as not known. Import the missing export, or say that it was off: "
+        f"--off {f.subjects[0]}:{f.subjects[1]}..{f.subjects[2]}"
+    ),
+    "orders_hole": lambda f, _n: (
+        f"No order is in the data from {f.subjects[1]} to {f.subjects[2]}, far beyond chance. Was the shop closed, or "
+        "is the file missing? These days count as not known, and customers seem to have stayed away. Import the "
+        f"missing export, or say that it was closed: --off {f.subjects[0]}:{f.subjects[1]}..{f.subjects[2]}"
+    ),
+    "covered_days": lambda f, _n: (
+        f"The fit plays {f.subjects[0]} to {f.subjects[1]}: the longest run of days that the orders and every platform "
+        "bought tell about."
+    ),
     "second_orders_differ": _second_orders,
     "folders_overlap": lambda f, n: (
         f"{n.count(f.figures['rows'])} rows stand in two of the data folders and count once, as when the same files or "

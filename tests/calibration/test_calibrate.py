@@ -40,7 +40,9 @@ def calibrated(tables: Tables) -> Calibration:
 
 def test_what_was_given_and_what_was_played_is_told(calibrated: Calibration, tables: Tables) -> None:
     c, panel = calibrated, build_panel(tables, currency="EUR")
-    found = findings_of(OPTIONS, c.shop, c.base, c.segments, c.price, c.skeleton, panel, "", played=16)
+    last = date(2026, 1, 28)
+    days = last - timedelta(days=7 * 16 - 1), last
+    found = findings_of(OPTIONS, c.shop, c.base, c.segments, c.price, c.skeleton, panel, "", played=days)
     (burn_in,) = [finding for finding in found if finding.code == "burn_in"]
     assert burn_in.figures == {"given": 21.0, "played": 16.0}
     assert "burn_in" not in codes(calibrated)  # where nothing was fitted, nothing was played

@@ -108,3 +108,11 @@ def test_a_file_of_orders_can_be_given_with_its_columns(tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.code == 0, run.err
     assert json.loads(run.out)["countries"][0]["orders"] == 200
+
+
+@pytest.mark.parametrize(("off", "said"), [("social", "--off social"), ("radio:2025-10-01..2025-10-31", "radio")])
+def test_a_platform_that_was_off_is_named_as_the_files_name_it(data: Path, tmp_path: Path, off: str, said: str) -> None:
+    out = str(tmp_path / "shop.yaml")
+    run = call("calibrate", str(data), "--like", "quickstart", "--off", off, "-o", out, folder=tmp_path)
+    assert run.code == 2
+    assert said in run.err
