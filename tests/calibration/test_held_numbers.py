@@ -84,6 +84,22 @@ def test_refunds_of_more_than_was_sold_are_no_return_rate(tables: Tables) -> Non
     assert all(product.return_rate < 0.5 for product in found.scenario.document.products)
 
 
+def test_orders_paid_back_with_tax_and_shipping_are_returned_by_their_net_value(tables: Tables) -> None:
+    value, shipping = pl.col("net_revenue"), pl.lit(2.0)
+    sold = tables["transactions"].with_columns(shipping.alias("shipping"), (0.19 * (value + shipping)).alias("tax"))
+    numbers = sold["order_id"].unique().sort().gather_every(5).implode()
+    again = sold.filter(pl.col("order_id").is_in(numbers))
+    paid = again.group_by("order_id", "country", "date", "currency").agg(
+        (1.19 * (value + shipping)).sum().alias("amount")
+    )
+    refunds = table("refunds", paid.with_columns(pl.lit("refund").alias("dated_by")).to_dicts())
+    found = calibrate_tables({**tables, "transactions": sold, "refunds": refunds}, options=OPTIONS)
+    wanted = again["net_revenue"].sum() / sold["net_revenue"].sum()
+    assert [product.return_rate for product in found.scenario.document.products] == pytest.approx(
+        [wanted] * len(found.scenario.document.products), rel=1e-3
+    )
+
+
 def test_a_country_in_another_money_is_refused_and_not_bounded() -> None:
     """Its order is worth 1 / 0.995 times the mean of all, and that of the other country 1 / 200 of it."""
     orders = pl.DataFrame(
