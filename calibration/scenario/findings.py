@@ -28,6 +28,7 @@ FindingCode = Literal[
     "burn_in",
     "second_orders_differ",
     "folders_overlap",
+    "order_value_unusual",
 ]
 
 
