@@ -9,6 +9,7 @@ from typing import cast
 
 from xbopt.core.defaults.money_words import Money, find_money
 from xbopt.core.errors import UsageError
+from xbopt.core.tables.country_names import country_names, plain_name
 from xbopt.core.tables.market_names import countries, trades, words_for
 
 EXAMPLE = "home goods, CN to DE FR US, 30k EUR a month"
@@ -30,7 +31,7 @@ _BETWEEN = frozenset((",", ";", "&", "and", "or", "und", "oder", "sowie", ""))
 _FILLER = frozenset(
     "a an the of for our we i are is sell selling seller goods products budget media spend with on about around new "
     "shop online store women's men's womens mens ship shipped ships shipping campaign brand ads advertising "
-    "wir verkaufen verkauf ich die der das den mit im für werbung werbebudget mediabudget waren produkte "
+    "wir verkaufen verkauf ich die der das dem den mit im für werbung werbebudget mediabudget waren produkte "
     "damen herren bei etwa rund ca ca. versand onlineshop".split()
 )
 _LANGUAGES = ("en", "de")
@@ -197,7 +198,9 @@ def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
             return kind, ""
     if (trade := _trade_words().get(lower)) is not None:
         return "trade", trade
-    return ("pause", "") if lower in _FILLER else None
+    if lower in _FILLER:
+        return "pause", ""
+    return None if (place := _inflected_places().get(plain_name(lower))) is None else ("place", place)
 
 
 @cache
@@ -210,6 +213,16 @@ def _places() -> dict[str, str]:
         if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
     }
     return names | {word: place.id for word, place in words_for(countries()).items()} | _UNION
+
+
+@cache
+def _inflected_places() -> dict[str, str]:
+    """Countries by their names in any language that imports read, and as German writes them after ``in`` or ``aus``."""
+    names = dict(country_names())
+    for name, code in country_names().items():
+        dative = re.sub(r"(?<=\w{3}e)\b|(?<=\w{3}e)s\b(?= )", "n", name)
+        names.setdefault(re.sub(r"(?<=\w{3})ate\b", "aten", dative), code)
+    return names
 
 
 # Territories of Unicode that are no countries: Europe, the euro area, the United Nations, unknown and test ones.

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from xbopt.imports.countries import country_code
+from xbopt.core.tables.country_names import country_code
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened

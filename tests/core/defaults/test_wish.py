@@ -50,6 +50,20 @@ MONTH, QUARTER = 365.25 / 12, 365.25 / 4
         ("Spielzeug aus China in die USA, 100.000 $ pro Monat", "toys", "CN", ("US",)),
         ("Wir verkaufen Möbel aus Polen nach Deutschland, 2 Mio EUR im Jahr", "furniture", "PL", ("DE",)),
         ("Haushaltswaren, ab China in DACH, 30.000 EUR p.m.", "home", "CN", ("DE", "AT", "CH")),
+        (
+            "Kinderspielzeug aus den Vereinigten Staaten nach Großbritannien und den Niederlanden, 20k EUR im Monat",
+            "toys",
+            "US",
+            ("GB", "NL"),
+        ),
+        (
+            "Elektronik-Zubehör aus dem Vereinigten Königreich nach Amerika, 5k EUR im Monat",
+            "electronics",
+            "GB",
+            ("US",),
+        ),
+        ("Schuhe aus der Tschechischen Republik in die Schweiz, 5k EUR im Monat", "shoes", "CZ", ("CH",)),
+        ("shoes, 中国 to Niemcy, España and Viet Nam, 5k EUR a month", "shoes", "CN", ("DE", "ES", "VN")),
     ],
 )
 def test_trade_origin_and_countries_are_understood_in_any_order(text, trade, origin, countries):
