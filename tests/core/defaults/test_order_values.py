@@ -33,7 +33,7 @@ def test_an_unknown_trade_has_the_widest_range() -> None:
 
 
 def test_no_rate_tells_nothing() -> None:
-    assert usual_order_values("home", "XXX", DAY) is None
+    assert usual_order_values("home", "ZZZ", DAY) is None
 
 
 @pytest.mark.parametrize("trade", list(trades()))
