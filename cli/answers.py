@@ -45,8 +45,8 @@ def answers_of(wish: "Wish", told: dict[str, str | None], *, ask: bool) -> "Answ
         wish=wish,
         start=_read(given, "--start", _day) or _next_month(),
         days=_read(given, "--days", _whole) or 90,
-        channels=_read(given, "--channels", _channels) or DEFAULT_CHANNELS,
-        order_value_base=_read(given, "--order-value", _number),
+        channels=_read(given, "--channels", _channels) or wish.channels or DEFAULT_CHANNELS,
+        order_value_base=_read(given, "--order-value", _number) if "--order-value" in given else wish.order_value,
         gross_margin_frac=_read(given, "--gross-margin", _share),
         orders_a_month=_read(given, "--orders-a-month", _number),
         conversion=_read(given, "--conversion", _share),
@@ -67,7 +67,8 @@ def _asked(wish: "Wish", told: dict[str, str | None]) -> dict[str, str | None]:
     answers = dict(told)
     for option, question in _QUESTIONS.items():
         only_one = option == "--shares" and len(wish.countries) == 1
-        if told[option] is None and not only_one:
+        is_said = (option == "--channels" and wish.channels) or (option == "--order-value" and wish.order_value)
+        if told[option] is None and not (only_one or is_said):
             answers[option] = _answer(option, question.format(**words))
     return answers
 

@@ -20,6 +20,7 @@ from xbopt.core.files import replace_file
 from xbopt.core.panel import PANEL_COLUMNS, panel_schema
 from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
+from xbopt.imports.net_refunds import with_net_amount
 from xbopt.imports.rates import converted
 
 NoteCode = Literal[
@@ -49,6 +50,9 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "visits_shared": "{count:,} rows of sessions name no country; they were shared over the countries by all their "
     "orders.",
 }
+
+
+_MONEY = ("net_revenue", "unit_price", "discount", "tax", "shipping", "duty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ def build_panel(
         raise UsageError("There are no sold orders with a day and a country, so no panel can be made of these files.")
     chosen = currency or only_currency(sold)
     rates, notes = tables.get("rates"), list[PanelNote]()
-    lines = converted(sold, ("net_revenue", "unit_price", "discount"), to=chosen, rates=rates)
+    lines = converted(sold, _MONEY, to=chosen, rates=rates)
     shares = _order_shares(lines.frame)
     days = lines.frame.select(pl.date_range(pl.col("date").min(), pl.col("date").max(), interval="1d"))
     own = _order_rows(lines.frame, tables, days, shares, chosen, notes)
@@ -254,14 +258,16 @@ def _refunds(
     shares: pl.DataFrame,
     notes: list[PanelNote],
 ) -> pl.DataFrame | None:
-    """Money paid back by day and country: the refund's own, else that of its order, else shared as media are."""
+    """Net revenue paid back by day and country: the refund's own, else that of its order, else shared as media are."""
     if refunds is None:
         return None
     paid = converted(refunds.filter(pl.col("date").is_not_null()), ("amount",), to=currency, rates=rates).frame
+    if "net_amount" not in paid.columns:  # cleaning has told it already, and taken out what is none
+        paid = with_net_amount(paid, lines)
     homes = lines.drop_nulls("order_id").unique("order_id", keep="first", maintain_order=True)
     paid = paid.join(homes.select("order_id", pl.col("country").alias("home")), on="order_id", how="left")
     paid = paid.select(
-        "date", pl.coalesce("country", "home").alias("region"), pl.col("amount").fill_null(0.0).alias("refunds")
+        "date", pl.coalesce("country", "home").alias("region"), pl.col("net_amount").fill_null(0.0).alias("refunds")
     )
     lost = paid["region"].null_count()
     if lost and shares.height > 1:

@@ -9,6 +9,7 @@ import polars as pl
 from xbopt.calibration.customers.cleaning_rules import SAME, CleaningRules, Rule, marked_rows
 from xbopt.core.errors import CalibrationError
 from xbopt.imports.engine.canonical import KINDS
+from xbopt.imports.net_refunds import with_net_amount
 from xbopt.imports.tables import REFUNDS, TRANSACTIONS, ColumnKind
 
 SAMPLE_COLUMNS = ("date", "country", "sku", "status", "quantity", "unit_price", "currency")
@@ -44,7 +45,8 @@ class Cleaned:
     Attributes:
         transactions: Sales of goods to known customers: canonical columns, ``net_revenue`` always filled.
         anonymous: Sales without a customer: they count for demand and prices, not for customers.
-        refunds: Refunds, those included that stood among the orders as reversals.
+        refunds: Refunds, those included that stood among the orders as reversals; ``net_amount`` is what they take from
+            net revenue.
         rows_in: Rows of orders given.
         counts: Rows by rule, in the order of the rules; ``rows_in`` is their sum and the rows of ``transactions``.
         voiding_refunds: Refund rows that undid a sale on its own day; both are gone.
@@ -121,6 +123,8 @@ def clean(
             back = _refunds_of(usable, taken[rule])
     sold, anonymous = rows, taken.get("missing_customer", rows.clear())
     given_sales = pl.concat([sold, anonymous])
+    paid_back = with_net_amount(back.filter(~pl.col("is_net")), given_sales)
+    back = pl.concat([paid_back, back.filter("is_net").with_columns(pl.col("amount").alias("net_amount"))]).sort("back")
     currencies = given_sales["currency"].drop_nulls().unique().sort().to_list()
     if len(currencies) > 1:
         raise CalibrationError(
@@ -130,7 +134,7 @@ def clean(
     return Cleaned(
         transactions=_with_revenue(sold),
         anonymous=_with_revenue(anonymous),
-        refunds=back.select(*REFUNDS),
+        refunds=back.select(*REFUNDS, "net_amount"),
         rows_in=given,
         counts=tuple(_count(rule, gone) for rule, gone in taken.items()),
         voiding_refunds=voiding,
@@ -203,13 +207,17 @@ def first_and_last_day(rows: pl.DataFrame) -> tuple[date, date]:
 
 
 def _refunds_of(stated: pl.DataFrame, reversals: pl.DataFrame) -> pl.DataFrame:
-    """Refunds as stated and those that stood among the orders, with ``time`` where known and a number ``back``."""
+    """Refunds as stated and those that stood among the orders, with ``time`` where known and a number ``back``.
+
+    The amount of those among the orders is net of tax, as the lines are: ``is_net``.
+    """
     value = pl.coalesce(-pl.col("net_revenue").abs(), pl.col("quantity") * pl.col("unit_price")).abs()
     turned = reversals.with_columns(
         value.alias("amount"), pl.lit("refund").alias("dated_by"), -pl.col("quantity").alias("quantity")
     ).filter(pl.col("amount") > 0.0)
     time = pl.lit(None, dtype=reversals.schema["time"]).alias("time")
-    return pl.concat([stated.with_columns(time), turned.select(*REFUNDS, "time")]).with_row_index("back")
+    turned = turned.with_columns(is_net=True).select(*REFUNDS, "time", "is_net")
+    return pl.concat([stated.with_columns(time, is_net=False), turned]).with_row_index("back")
 
 
 def _with_revenue(rows: pl.DataFrame) -> pl.DataFrame:

@@ -56,7 +56,7 @@ def customer_table(cleaned: Cleaned, as_of: date | None = None) -> pl.DataFrame:
     back = (
         cleaned.refunds.filter((pl.col("date") < end) & pl.col("customer").is_not_null())
         .group_by("customer")
-        .agg(pl.col("amount").sum().alias("refunded"))
+        .agg(pl.col("net_amount").sum().alias("refunded"))
     )
     orders = sales.group_by("customer", "order_id").agg(
         pl.col("date").min(), pl.col("net_revenue").sum(), pl.col("quantity").sum(), ON_OFFER.any().alias("offer")

@@ -4,7 +4,7 @@ A test enters the likelihood through what the market says about the same days pl
 the days of the test and after it: so it informs the level of a response and how long it lasts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,11 +16,16 @@ from xbopt.calibration.fit.noise import WEEK
 from xbopt.calibration.fit.parameters import SampledMarket
 from xbopt.calibration.fit.replay import Replay
 from xbopt.core.arrays import BoolArray, FloatArray
-from xbopt.core.errors import CalibrationError
-from xbopt.core.tables.rows import Row, read_rows
+from xbopt.core.errors import CalibrationError, TableError, UsageError
+from xbopt.core.spreadsheets.dates import as_text, possible_forms
+from xbopt.core.spreadsheets.numbers import decimal_sign, number_of
+from xbopt.core.spreadsheets.reading import read_sheet
+from xbopt.core.spreadsheets.sheet import Cell
+from xbopt.core.tables.rows import Row as TableRow
 
 COLUMNS = ("channel", "regions", "start", "end", "days_after", "change", "metric", "lift", "se")
 """Columns of a file of tests."""
+_NUMBERS = ("days_after", "change", "lift", "se")
 _USUAL_DAYS = 28
 _LARGEST = 1e12
 _PAUSED = 0.2
@@ -62,19 +67,66 @@ class LiftTest:
 
 
 def read_lift_tests(path: Path | str) -> tuple[LiftTest, ...]:
-    """Read a CSV file of tests; regions are separated by semicolons, ``change`` is a number or ``off``.
+    """Read a file of tests, text or workbook; regions are separated by semicolons, ``change`` is a number or ``off``.
 
     Raises:
         TableError: Says file, row and column.
     """
-    return tuple(_read(row) for row in read_rows(Path(path), COLUMNS))
+    file = Path(path).name
+    try:
+        sheet = read_sheet(path, lambda name: name.casefold() in COLUMNS)
+    except UsageError as error:
+        raise TableError(f"{file} cannot be read: {error}") from None
+    head = [name.casefold() for name in sheet.head]
+    if sorted(head) != sorted(COLUMNS):
+        wrong = next((name for name in COLUMNS if head.count(name) != 1), "") or next(
+            name for name in head if name not in COLUMNS
+        )
+        raise TableError(f"{file}, row {sheet.head_line}, column {wrong}: the header must be {','.join(COLUMNS)}.")
+    if not sheet.rows:
+        raise TableError(f"{file}, row {sheet.head_line + 1}, column {COLUMNS[0]}: the table has no rows.")
+    columns = {name: [row.cells[head.index(name)] for row in sheet.rows] for name in COLUMNS}
+    texts = {name: [as_text(cell) for cell in columns[name]] for name in COLUMNS}
+    texts |= _plain_numbers(columns, texts, sheet.separator, file) | _plain_dates(texts, file)
+    return tuple(
+        _read(TableRow(file=file, line=row.line, cells={name: texts[name][n] for name in COLUMNS}))
+        for n, row in enumerate(sheet.rows)
+    )
 
 
-def _read(row: Row) -> LiftTest:
+def _plain_numbers(
+    columns: Mapping[str, list[Cell]], texts: Mapping[str, list[str]], separator: str | None, file: str
+) -> dict[str, list[str]]:
+    """Numbers of the whole file with a decimal point; what is none stays as it is, to be refused at its place."""
+    decimal = decimal_sign((cell for name in _NUMBERS for cell in columns[name]), separator=separator)
+    if decimal is None:
+        raise TableError(f"{file}: a number as 1.234 may be above a thousand or just above one. Write it as 1234.0.")
+    return {
+        name: [
+            text if (number := number_of(cell, decimal)) is None else f"{number:.17g}"
+            for cell, text in zip(columns[name], texts[name], strict=True)
+        ]
+        for name in _NUMBERS
+    }
+
+
+def _plain_dates(texts: Mapping[str, list[str]], file: str) -> dict[str, list[str]]:
+    """Dates as 2026-07-01; what is none stays as it is, to be refused at its place."""
+    forms = possible_forms([*texts["start"], *texts["end"]], date.min, date.max)
+    if len(forms) > 1:
+        names = " or ".join(form.name for form in forms)
+        raise TableError(f"{file}: the dates may be {names}. Write them as 2026-07-01.")
+    if not forms:
+        return {}
+    read = forms[0].read
+    return {name: [str(read(text) or text) for text in texts[name]] for name in ("start", "end")}
+
+
+def _read(row: TableRow) -> LiftTest:
     start, end = row.day("start"), row.day("end")
     if end < start:
         raise row.error("end", f"must not lie before the start, {start}.")
-    change = -1.0 if row.text("change") == "off" else row.number("change", low=-1.0, high=100.0)
+    change = -1.0 if row.text("change").casefold() == "off" else row.number("change", low=-1.0, high=100.0)
     if change == 0.0:
         raise row.error("change", "is 0: nothing was tested. Write off, or the relative change of spend such as -0.5.")
     return LiftTest(

@@ -106,7 +106,7 @@ def put_products(draft: Draft, shop: Shop, edges: Sequence[float], costs: Costs)
         draft.put(("products", b, "unit_cost_base"), rounded(cost), source)
         if returned is not None:
             rate, days = returned
-            note = "Refunded over sold, in money; dated by the refund where the shop says it"
+            note = "Refunded over sold, in money without tax and shipping; dated by the refund where the shop says it"
             seen = Source(evidence="M", source=f"{shop.refunds.height:,} refunds, {shop.period}", note=note)
             if (back := rounded(rate.get(b, 0.0))) <= _MOST_RETURNED:
                 draft.put(("products", b, "return_rate"), back, seen)
@@ -197,7 +197,7 @@ def _inherited(model: Sequence[Plain], band: int) -> Plain:
 
 
 def _returns(lines: pl.DataFrame, refunds: pl.DataFrame) -> tuple[dict[int, float], float | None] | None:
-    """Refunded share of revenue by band, and mean days from order to refund; None where hardly anything came back.
+    """Refunded share of net revenue by band, and mean days from order to refund; None where hardly anything came back.
 
     A refund that names its article counts for the article's band, others for all bands alike.
     """
@@ -205,7 +205,7 @@ def _returns(lines: pl.DataFrame, refunds: pl.DataFrame) -> tuple[dict[int, floa
         return None
     sold = dict(lines.group_by("band").agg(pl.col("value").sum()).iter_rows())
     band_of = lines.group_by("sku").agg(pl.col("band").mode().min())
-    by_band = refunds.join(band_of, on="sku", how="left").group_by("band").agg(pl.col("amount").sum())
+    by_band = refunds.join(band_of, on="sku", how="left").group_by("band").agg(pl.col("net_amount").sum())
     back = dict(by_band.iter_rows())
     plain = float(back.pop(None, 0.0)) / sum(sold.values())
     rate = {band: float(back.get(band, 0.0)) / value + plain for band, value in sold.items()}

@@ -26,6 +26,7 @@ from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.next_tests import next_tests
+from xbopt.calibration.scenario.order_value import check_order_value
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
@@ -169,7 +170,9 @@ def calibrate_tables(
     tell("customers", 0, 0)
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
-    draft = _started(chosen, shop, panel.frame, start)
+    like = None if chosen.like is None else started_from(chosen.like, currency=shop.currency, day=start)
+    unusual = check_order_value(shop, chosen.trade, like)
+    draft = like or _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
     price = _prices(cleaned, tables.get("stock"))
     tell("levels", 0, 0)
@@ -215,17 +218,22 @@ def calibrate_tables(
         signs=signs_of(scenario, draws),
         findings=tuple(
             sorted(
-                findings_of(
-                    chosen,
-                    shop,
-                    base,
-                    segments,
-                    price,
-                    skeleton,
-                    panel,
-                    unfitted,
-                    played=None if played is None else (played.start, played.start + timedelta(days=played.days - 1)),
-                ),
+                [
+                    *unusual,
+                    *findings_of(
+                        chosen,
+                        shop,
+                        base,
+                        segments,
+                        price,
+                        skeleton,
+                        panel,
+                        unfitted,
+                        played=None
+                        if played is None
+                        else (played.start, played.start + timedelta(days=played.days - 1)),
+                    ),
+                ],
                 key=lambda finding: not finding.is_loud,
             )
         ),
@@ -294,9 +302,7 @@ def _customers(cleaned: Cleaned, shop: Shop, seed: int) -> tuple[CustomerBase | 
 
 
 def _started(chosen: Options, shop: Shop, panel: pl.DataFrame, start: date) -> Draft:
-    """The market to start from: another scenario's, or that of facts for a seller of this size."""
-    if chosen.like is not None:
-        return started_from(chosen.like, currency=shop.currency, day=start)
+    """The market of facts to start from, for a seller of this size."""
     media = panel.filter(pl.col("channel").is_not_null() & pl.col("region").is_in(list(shop.regions)))
     spent = float(media["spend"].sum() or 0.0)
     revenue = float(shop.orders["value"].sum())

@@ -32,6 +32,7 @@ FindingCode = Literal[
     "covered_days",
     "second_orders_differ",
     "folders_overlap",
+    "order_value_unusual",
 ]
 
 

@@ -156,7 +156,8 @@ def _draft(like: Scenario, fit: MarketFit, chosen: Options) -> Draft:
     entries = cast("list[Plain]", plain.pop("provenance", []))
     plain.pop("shocks", None)
     cast("Plain", plain.get("uncertainty", {})).pop("draws", None)
-    cast("Plain", plain.get("history", {})).pop("steady_spend_per_day_base", None)
+    for past in ("steady_spend_per_day_base", "before"):  # the rows put in their place are those of the panel
+        cast("Plain", plain.get("history", {})).pop(past, None)
     panel = fit.replay.panel
     last = panel.start + timedelta(days=panel.days - 1)
     head: Plain = {

@@ -96,7 +96,7 @@ def read_shop(
 
     Args:
         sales: Clean lines, money in one currency.
-        refunds: Refunds, money in the same currency.
+        refunds: Refunds with ``net_amount``, money in the same currency.
         currency: This currency.
         regions: Countries to take, whatever they bought; those with enough orders where left out.
         known: Countries that the tables of taxes, holidays and facts know; all where left out.

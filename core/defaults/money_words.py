@@ -37,6 +37,8 @@ _MULTIPLES = {
     "million": 1e6,
     "bn": 1e9,
 }
+# "shoes at 20k EUR" is no shop of Austria; in "de at 20k EUR", a list of codes in small letters, it is.
+_BEFORE_MONEY = re.compile(r"(?<!\b[a-z]{2}\s)(?<!\b[a-z]{2},\s)(?<!\S)(?:at|@)\s*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def find_money(text: str) -> tuple[Money | None, str]:
     if len(found) != 1:
         return None, text
     match = found[0]
-    rest = f"{text[: match.start()]} , {text[match.end() :]}"
+    rest = f"{_BEFORE_MONEY.sub('', text[: match.start()])} , {text[match.end() :]}"
     number = _number(match["number"]) * _MULTIPLES.get((match["multiple"] or "").lower().removesuffix("."), 1.0)
     if match["adverb"]:
         period = _PERIODS[_ADVERBS[match["adverb"].lower()]]
@@ -84,6 +86,15 @@ def find_money(text: str) -> tuple[Money | None, str]:
     if not (number > 0.0 and period > 0.0 and currency):
         return None, text
     return Money(amount=number, currency=currency, period_days=period), rest
+
+
+def find_order_value(text: str) -> tuple[tuple[float, str] | None, str]:
+    """Amount and currency of "average order 85 EUR" in a text, and the text without it; None where it says none."""
+    match = _order_pattern().search(text)
+    currency = "" if match is None else _currency(match)
+    if match is None or not currency:
+        return None, text
+    return (_number(match["number"]), currency), f"{text[: match.start()]} , {text[match.end() :]}"
 
 
 def _currency(match: re.Match[str]) -> str:
@@ -107,11 +118,26 @@ def _number(text: str) -> float:
     return float(re.sub(r"[,.]", "", whole) + (f".{last}" if last else ""))
 
 
-@cache
-def _pattern() -> re.Pattern[str]:
+def _money_words() -> str:
     signs = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
     names = "|".join((*rated_currencies(), *sorted(_WORDS, key=len, reverse=True)))
-    money = rf"{signs}|\b(?:{names})\b"
+    return rf"{signs}|\b(?:{names})\b"
+
+
+@cache
+def _order_pattern() -> re.Pattern[str]:
+    money = _money_words()
+    return re.compile(
+        r"\b(?:average|avg\.?|mean|durchschnittliche[rn]?|mittlere[rn]?)\s+(?:order|basket|bestellung|bestellwert|warenkorb)"
+        rf"(?:\s+value)?(?:\s+(?:of|is|von|ist))?\s*[:=]?\s*(?:(?P<before>{money})\s*)?"
+        rf"(?P<number>\d{{1,3}}(?:[,.]\d{{3}})+(?:[,.]\d{{1,2}})?|\d+(?:[,.]\d+)?)(?![\d.,]*\d)\s*(?P<after>{money})?",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    money = _money_words()
     return re.compile(
         rf"(?:(?P<before>{money})\s*)?"
         r"(?<![\d.,])(?P<number>\d{1,3}(?:[,.' ]\d{3})+(?:[,.]\d{1,2})?|\d+(?:[,.]\d+)?)"

@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from functools import cache
 from typing import cast
 
-from xbopt.core.defaults.money_words import Money, find_money
+from xbopt.core.defaults.money_words import Money, find_money, find_order_value
 from xbopt.core.errors import UsageError
-from xbopt.core.tables.market_names import countries, trades, words_for
+from xbopt.core.tables.country_names import country_names, plain_name
+from xbopt.core.tables.market_names import channel_kinds, countries, trades, words_for
 
 EXAMPLE = "home goods, CN to DE FR US, 30k EUR a month"
 MOST_COUNTRIES = 40
@@ -25,12 +26,14 @@ _GROUPS = {
 }
 _TO = frozenset(("to", "into", "->", "→", "in", "nach"))
 _FROM = frozenset(("from", "aus", "von", "ab", "made in", "produced in", "hergestellt in", "sourced in"))
+_ON = frozenset(("on", "via", "auf", "über"))
+"""What stands before names of channels: only there are words as shorts or display media."""
 _BETWEEN = frozenset((",", ";", "&", "and", "or", "und", "oder", "sowie", ""))
 """What stands inside a list of countries and does not end it."""
 _FILLER = frozenset(
-    "a an the of for our we i are is sell selling seller goods products budget media spend with on about around new "
+    "a an the of for our we i are is sell selling seller goods products budget media spend with about around new "
     "shop online store women's men's womens mens ship shipped ships shipping campaign brand ads advertising "
-    "wir verkaufen verkauf ich die der das den mit im für werbung werbebudget mediabudget waren produkte "
+    "wir verkaufen verkauf ich die der das dem den mit im für werbung werbebudget mediabudget waren produkte "
     "damen herren bei etwa rund ca ca. versand onlineshop".split()
 )
 _LANGUAGES = ("en", "de")
@@ -49,12 +52,16 @@ class Wish:
         origin: Where the goods come from: an ISO code, ``EU``, or ``any`` where the sentence does not say.
         countries: Where they are sold, by ISO code, in the sentence's order.
         money: Media money of a period.
+        channels: Kinds of channels by id, in the sentence's order; empty where it names none.
+        order_value: Net value of an order in the currency of the money; None where the sentence does not say it.
     """
 
     trade: str
     origin: str
     countries: tuple[str, ...]
     money: Money
+    channels: tuple[str, ...] = ()
+    order_value: float | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class _Heard:
     trades: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     countries: list[str] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     money: Money | None = None
 
@@ -72,6 +80,7 @@ class _Heard:
             f"trade {', '.join(self.trades)}" if self.trades else "",
             f"from {', '.join(self.origins)}" if self.origins else "",
             f"to {', '.join(self.countries)}" if self.countries else "",
+            f"on {', '.join(self.channels)}" if self.channels else "",
             f"budget {self.money}" if self.money else "",
         ]
         return "; ".join(part for part in parts if part) or "nothing"
@@ -83,10 +92,11 @@ def read_wish(text: str) -> Wish:
     Raises:
         UsageError: Something is missing, said twice or not understood; the message says what was understood.
     """
-    money, rest = find_money(text)
+    order, without = find_order_value(text)
+    money, rest = find_money(without)
     heard = _Heard(money=money)
     _hear_places(_tokens(rest), heard)
-    if money is None and any(character.isdigit() for character in text):
+    if money is None and any(character.isdigit() for character in without):
         yen = "¥ is yen or yuan: write JPY or CNY. " if "¥" in text else ""
         heard.unknown.clear()
         raise _refused(
@@ -118,8 +128,17 @@ def read_wish(text: str) -> Wish:
         raise _refused(heard, f"{len(heard.countries)} countries are more than the {MOST_COUNTRIES} of a scenario.")
     if money is None:
         raise _refused(heard, "the budget is missing: an amount, a currency and a period, as in 30k EUR a month.")
+    if order is not None and order[1] != money.currency:
+        raise _refused(heard, f"the order is in {order[1]} and the budget in {money.currency}; state both in one.")
     origin = heard.origins[0] if heard.origins else "any"
-    return Wish(trade=heard.trades[0], origin=origin, countries=tuple(heard.countries), money=money)
+    return Wish(
+        trade=heard.trades[0],
+        origin=origin,
+        countries=tuple(heard.countries),
+        money=money,
+        channels=tuple(heard.channels),
+        order_value=None if order is None else order[0],
+    )
 
 
 def _nearest(heard: _Heard) -> str:
@@ -143,9 +162,9 @@ def _tokens(text: str) -> list[str]:
 def _hear_places(tokens: list[str], heard: _Heard) -> None:
     """Read trades and places off the tokens; a place is an origin after ``from`` or before ``to``."""
     before: list[str] = []  # places that no word has told yet whether they are origin or destination
-    mode, last_was_place, i = "", False, 0
+    mode, last_was_place, names_media, i = "", False, False, 0
     while i < len(tokens):
-        length, kind, value = _longest(tokens[i:], in_list=last_was_place)
+        length, kind, value = _longest(tokens[i:], in_list=last_was_place, names_media=names_media)
         if kind == "trade":
             heard.trades += [value] if value not in heard.trades else []
         elif kind == "place":
@@ -158,9 +177,12 @@ def _hear_places(tokens: list[str], heard: _Heard) -> None:
             mode = "to"
         elif kind == "from":
             mode = "from"
+        elif kind == "channel":
+            heard.channels += [value] if value not in heard.channels else []
         elif kind == "unknown":
             heard.unknown.append(value)
         last_was_place = kind in ("place", "to", "from") or (last_was_place and kind == "between")
+        names_media = kind in ("on", "channel") or (names_media and kind == "between")
         i += length
     heard.countries += [place for place in before if place not in heard.countries]
 
@@ -174,19 +196,23 @@ def _put(place: str, mode: str, before: list[str], heard: _Heard) -> None:
         before.append(place)
 
 
-def _longest(tokens: list[str], *, in_list: bool) -> tuple[int, str, str]:
+def _longest(tokens: list[str], *, in_list: bool, names_media: bool) -> tuple[int, str, str]:
     """The longest run of tokens that means something: its length, kind and value."""
     for length in range(min(_LONGEST, len(tokens)), 0, -1):
         words = " ".join(tokens[:length])
-        if (found := _meaning(words, in_list=in_list)) is not None:
+        if (found := _meaning(words, in_list=in_list, names_media=names_media)) is not None:
             return length, *found
     return 1, "unknown", tokens[0]
 
 
-def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
+def _meaning(words: str, *, in_list: bool, names_media: bool) -> tuple[str, str] | None:
     lower = words.lower().strip(".:!?\"'()")
     if lower in _BETWEEN:
         return "between", ""
+    if names_media and (channel := words_for(channel_kinds()).get(lower)) is not None:
+        return "channel", channel.id
+    if lower in _ON:
+        return "on", ""
     if lower in _GROUPS:
         return "place", lower
     is_code = words.isupper() or lower not in _WORDS_TOO or (in_list and lower not in _TO)
@@ -197,7 +223,9 @@ def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
             return kind, ""
     if (trade := _trade_words().get(lower)) is not None:
         return "trade", trade
-    return ("pause", "") if lower in _FILLER else None
+    if lower in _FILLER:
+        return "pause", ""
+    return None if (place := _inflected_places().get(plain_name(lower))) is None else ("place", place)
 
 
 @cache
@@ -210,6 +238,16 @@ def _places() -> dict[str, str]:
         if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
     }
     return names | {word: place.id for word, place in words_for(countries()).items()} | _UNION
+
+
+@cache
+def _inflected_places() -> dict[str, str]:
+    """Countries by their names in any language that imports read, and as German writes them after ``in`` or ``aus``."""
+    names = dict(country_names())
+    for name, code in country_names().items():
+        dative = re.sub(r"(?<=\w{3}e)\b|(?<=\w{3}e)s\b(?= )", "n", name)
+        names.setdefault(re.sub(r"(?<=\w{3})ate\b", "aten", dative), code)
+    return names
 
 
 # Territories of Unicode that are no countries: Europe, the euro area, the United Nations, unknown and test ones.

@@ -59,7 +59,8 @@ _ORDERS = {
     "- case when prices = 'with-tax' then coalesce(tax, 0) else 0 end)",
 }
 _RETURNS = {
-    "amount": "abs(coalesce(net_revenue, line_price, unit_price * quantity))",
+    "amount": "coalesce(abs(net_revenue), abs(coalesce(line_price, unit_price * quantity))) "
+    "+ case when net_revenue is null and prices = 'with-tax' then 0 else coalesce(abs(tax), 0) end",
     "quantity": "abs(quantity)",
 }
 

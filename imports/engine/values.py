@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from xbopt.imports.countries import country_code
+from xbopt.core.tables.country_names import country_code
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
 from xbopt.imports.engine.layout import Layout

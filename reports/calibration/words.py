@@ -163,6 +163,11 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "bought tell about."
     ),
     "second_orders_differ": _second_orders,
+    "order_value_unusual": lambda f, n: (
+        f"The median order is worth {n.money(f.figures['value'])}, and such orders are usually worth "
+        f"{n.money(f.figures['low'])} to {n.money(f.figures['high'])}: see that the money is in {f.subjects[0]}, and "
+        "not in cents. If not, import the orders again with the right --currency."
+    ),
     "folders_overlap": lambda f, n: (
         f"{n.count(f.figures['rows'])} rows stand in two of the data folders and count once, as when the same files or "
         "days were imported into both."

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from xbopt.core.defaults.channels import DEFAULT_CHANNELS
+from xbopt.core.defaults.ledger import figures
+from xbopt.core.defaults.order_values import TOO_FAR, times_outside, usual_order_values
 from xbopt.core.defaults.wish import Wish
 from xbopt.core.errors import UsageError
 from xbopt.core.tables.market_names import channel_kinds, named
@@ -71,7 +73,18 @@ class Answers:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise UsageError(f"{option} must lie between {low:g} and {high:g}, not {value:g}.")
+        self._check_order_value()
         self._check_shares()
+
+    def _check_order_value(self) -> None:
+        value, wish = self.order_value_base, self.wish
+        usual = usual_order_values(wish.trade, wish.money.currency, self.start)
+        if value is not None and usual is not None and times_outside(value, usual) >= TOO_FAR:
+            low, high = (f"{figures(amount):,.10g}" for amount in usual)
+            raise UsageError(
+                f"--order-value {value:,.10g}: orders of {wish.trade} are usually worth {low} to {high} "
+                f"{wish.money.currency}. State it in {wish.money.currency}, or name the trade general."
+            )
 
     def _check_shares(self) -> None:
         shares, countries = self.country_shares, self.wish.countries

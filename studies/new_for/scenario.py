@@ -175,7 +175,7 @@ def _findings(made: Draft, volumes: Volumes) -> tuple[Finding, ...]:
     if volumes.miss >= _MISSED:
         found.append(Finding(code="sums_do_not_hold", figures={"miss": volumes.miss}))
     # A little beyond a range is told where the number stands; much says that what was stated does not fit.
-    if far := {path: pair for path, pair in made.held.items() if abs(log(pair[0] / pair[1])) > _MUCH}:
+    if far := {path: pair for path, pair in made.held.items() if _is_far(*pair)}:
         figures_of = {
             f"{name}_{n}": value
             for n, pair in enumerate(far.values())
@@ -186,3 +186,8 @@ def _findings(made: Draft, volumes: Volumes) -> tuple[Finding, ...]:
         worst = min(volumes.unit_margin_frac.values())
         found.append(Finding(code="order_costs_money", places=losing, figures={"margin": worst}))
     return tuple(found)
+
+
+def _is_far(wanted: float, taken: float) -> bool:
+    """Whether a number that was wanted is much beyond the one taken; below 0 no share of a price can tell it."""
+    return wanted <= 0.0 or taken <= 0.0 or abs(log(wanted / taken)) > _MUCH

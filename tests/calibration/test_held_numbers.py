@@ -84,6 +84,59 @@ def test_refunds_of_more_than_was_sold_are_no_return_rate(tables: Tables) -> Non
     assert all(product.return_rate < 0.5 for product in found.scenario.document.products)
 
 
+def test_orders_paid_back_with_tax_and_shipping_are_returned_by_their_net_value(tables: Tables) -> None:
+    value, shipping = pl.col("net_revenue"), pl.lit(2.0)
+    sold = tables["transactions"].with_columns(shipping.alias("shipping"), (0.19 * (value + shipping)).alias("tax"))
+    numbers = sold["order_id"].unique().sort().gather_every(5).implode()
+    again = sold.filter(pl.col("order_id").is_in(numbers))
+    paid = again.group_by("order_id", "country", "date", "currency").agg(
+        (1.19 * (value + shipping)).sum().alias("amount")
+    )
+    refunds = table("refunds", paid.with_columns(pl.lit("refund").alias("dated_by")).to_dicts())
+    found = calibrate_tables({**tables, "transactions": sold, "refunds": refunds}, options=OPTIONS)
+    wanted = again["net_revenue"].sum() / sold["net_revenue"].sum()
+    assert [product.return_rate for product in found.scenario.document.products] == pytest.approx(
+        [wanted] * len(found.scenario.document.products), rel=1e-3
+    )
+
+
+def in_money(tables: Tables, currency: str, factor: float = 1.0) -> Tables:
+    """The same figures under another currency, or other figures under the same."""
+    scaled = (pl.col(name) * factor for name in ("net_revenue", "unit_price"))
+    tables = {**tables, "transactions": tables["transactions"].with_columns(scaled)}
+    return {
+        name: frame.with_columns(pl.lit(currency).alias("currency")) if "currency" in frame.columns else frame
+        for name, frame in tables.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("currency", "factor", "options"),
+    [
+        ("JPY", 1.0, {"like": None}),
+        ("HUF", 1.0, {"like": None, "trade": "home"}),
+        ("VND", 1.0, {}),
+        ("EUR", 160.0, {"like": None, "trade": "home"}),
+    ],
+)
+def test_all_orders_in_another_money_than_they_name_are_refused(
+    tables: Tables, currency: str, factor: float, options: dict[str, str | None]
+) -> None:
+    with pytest.raises(CalibrationError, match="--currency"):
+        calibrate_tables(in_money(tables, currency, factor), options=replace(OPTIONS, **options))  # pyright: ignore[reportArgumentType]
+
+
+def test_an_unusual_order_value_is_told_before_everything_else(tables: Tables) -> None:
+    found = calibrate_tables(in_money(tables, "EUR", 0.1), options=replace(OPTIONS, like=None, trade="home"))
+    first = found.findings[0]
+    assert (first.code, first.is_loud) == ("order_value_unusual", True)
+    sentence = finding_sentence(first, NumberFormat(locale="en", currency="EUR"))
+    assert "EUR" in sentence
+    assert "--currency" in sentence
+    usual = calibrate_tables(tables, options=OPTIONS)
+    assert "order_value_unusual" not in {one.code for one in usual.findings}
+
+
 def test_a_country_in_another_money_is_refused_and_not_bounded() -> None:
     """Its order is worth 1 / 0.995 times the mean of all, and that of the other country 1 / 200 of it."""
     orders = pl.DataFrame(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xlsxwriter
 
 from tests.worlds import document, scenario_of
 from xbopt.calibration.fit.lift_tests import LiftTest, outside_tests, placed_tests, read_lift_tests
@@ -46,6 +47,41 @@ def test_a_file_of_tests_is_read(tmp_path: Path) -> None:
     first, second = read_lift_tests(path)
     assert first == TEST
     assert (second.regions, second.change, second.metric, second.se) == (("north", "island"), 0.5, "revenue", 250.5)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_of_a_spreadsheet_in_another_language_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "tests.csv"
+    lines = HEAD.replace(",", ";") + 'search;"north;island";06.04.2026;19.04.2026;7;-50%;revenue;1.250,5;200,25\n'
+    path.write_text(lines, encoding=encoding)
+    (test,) = read_lift_tests(path)
+    assert (test.regions, test.start, test.change) == (("north", "island"), date(2026, 4, 6), -0.5)
+    assert (test.days_after, test.lift, test.se) == (7, 1250.5, 200.25)
+
+
+def test_a_workbook_of_tests_is_read(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "tests.xlsx", {"default_date_format": "yyyy-mm-dd"}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEAD.strip().split(","))
+        days = date(2026, 4, 6), date(2026, 4, 19)
+        sheet.write_row(1, 0, ("search", "north", *days, 7, "off", "orders", -10, 2))
+    assert read_lift_tests(tmp_path / "tests.xlsx") == (TEST,)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEAD + "search,north,04/05/2026,06/05/2026,7,off,orders,-10,2\n", "dates may be"),
+        (HEAD.replace(",", ";") + "search;north;2026-04-06;2026-04-19;7;off;orders;1.234;2\n", "1.234"),
+        (HEAD, "no rows"),
+        (HEAD.replace("se", "error") + "search,north,2026-04-06,2026-04-19,7,off,orders,-10,2\n", "column se"),
+    ],
+)
+def test_a_file_that_leaves_open_what_it_means_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "tests.csv"
+    path.write_text(text)
+    with pytest.raises(TableError, match=says):
+        read_lift_tests(path)
 
 
 @pytest.mark.parametrize(

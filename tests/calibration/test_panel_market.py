@@ -70,6 +70,17 @@ def test_it_is_written_with_its_draws_and_read_again(calibrated: Calibration, tm
     assert scenario.past is not None
 
 
+def test_a_fitted_scenario_is_fitted_again_to_the_same_panel(
+    calibrated: Calibration, folder: Path, tmp_path: Path
+) -> None:
+    # What a calibration writes has a table of its own past days, which are not those before the new first day.
+    write_calibration(calibrated, tmp_path / "fitted.yaml")
+    again = calibrate(folder, like=tmp_path / "fitted.yaml", days=14, until=date(2025, 11, 23), name="again", worlds=32)
+    assert again.scenario.start == date(2025, 11, 24)
+    assert again.scenario.past is not None
+    assert again.scenario.past.days == DAYS - 7
+
+
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [

@@ -36,6 +36,16 @@ def test_a_sentence_makes_a_scenario_and_says_what_was_assumed(xbopt_command, tm
     assert xbopt_command("scenario", "validate", "mine.yaml").code == 0
 
 
+def test_what_the_sentence_says_is_the_answer_unless_an_option_says_otherwise():
+    wish = read_wish("shoes to DE on Google and TikTok, average order 85 EUR, 20k EUR a month")
+    said = answers_of(wish, dict(NOTHING), ask=False)
+    assert (said.channels, said.order_value_base) == (("search", "short_video"), 85.0)
+    other = answers_of(wish, {**NOTHING, "--channels": "display", "--order-value": "60"}, ask=False)
+    assert (other.channels, other.order_value_base) == (("display",), 60.0)
+    with pytest.raises(UsageError, match="--order-value must lie between"):
+        answers_of(wish, {**NOTHING, "--order-value": "0"}, ask=False)
+
+
 def test_json_is_one_document_with_what_was_assumed(xbopt_command, tmp_path):
     answer = xbopt_command("scenario", "new", "mine", "--for", WISH, "--channels", "search", "--days", "28", "--json")
     assert answer.code == 0, answer.err

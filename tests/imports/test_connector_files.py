@@ -88,15 +88,16 @@ def test_a_table_of_months_is_refused_and_names_the_one_of_days(importing: Impor
 def test_shopify_orders_of_a_warehouse_add_their_returns_back(importing: Importing) -> None:
     text = (
         "order_id,created_timestamp,email,financial_status,cancelled_timestamp,currency,shipping_address_country_code,"
-        "gross_sales,discounts,returns,net_sales,new_vs_repeat,is_test_order\n"
-        "1,2026-09-03 10:00:00,a@x.test,partially_refunded,,USD,DE,60,-6,-20,34,new,false\n"
-        "2,2026-09-03 10:00:00,b@x.test,paid,,USD,DE,60,0,0,60,repeat,true\n"
+        "gross_sales,discounts,returns,net_sales,total_tax,shipping_cost,new_vs_repeat,is_test_order\n"
+        "1,2026-09-03 10:00:00,a@x.test,partially_refunded,,USD,DE,60,-6,-20,34,11.6,4,new,false\n"
+        "2,2026-09-03 10:00:00,b@x.test,paid,,USD,DE,60,0,0,60,0,0,repeat,true\n"
     )
     made = importing(text)
     assert made.rows("transactions", "order_id", "net_revenue", "discount", "is_new", "country") == [
         ("1", 54.0, 6.0, True, "DE")
     ]
-    assert made.rows("refunds", "order_id", "amount", "dated_by") == [("1", 20.0, "order")]
+    # Returns are without tax there: 11.60 on 54 and 4 of shipping is 20 %.
+    assert made.rows("refunds", "order_id", "amount", "dated_by") == [("1", pytest.approx(24.0), "order")]
     assert made.says("test_orders")
 
 

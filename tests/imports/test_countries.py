@@ -21,6 +21,7 @@ from xbopt.imports.countries import country_code, marketplace_country
         ("UK", "GB"),
         ("United States of America", "US"),
         ("Vereinigte Staaten", "US"),
+        ("Amerika", "US"),
         ("美国", "US"),
         ("Österreich", "AT"),
         ("osterreich", "AT"),

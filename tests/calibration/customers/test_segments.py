@@ -33,6 +33,14 @@ def test_one_customer_by_hand():
     assert (row["region"], row["first_offer"], row["bucket"]) == ("FR", True, "active")
 
 
+def test_a_customer_who_got_tax_and_shipping_back_keeps_the_net_revenue_of_the_rest():
+    money = {"net_revenue": 10.0, "tax": 2.4, "shipping": 2.0}
+    orders = table(line("1", "a", 0, **money), line("2", "a", 10, **money))
+    refunds = pl.DataFrame({"date": [FIRST], "order_id": ["1"], "customer": ["a"], "amount": [14.4]})
+    row = customer_table(clean(orders, refunds)).row(0, named=True)
+    assert (row["monetary"], row["return_share"]) == pytest.approx((10.0, 0.5))
+
+
 def test_two_kinds_of_customers_are_found_named_and_stable():
     cleaned = clean(simulated_orders(500, 360, 1))
     customers = customer_table(cleaned)

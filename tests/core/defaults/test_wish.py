@@ -50,11 +50,68 @@ MONTH, QUARTER = 365.25 / 12, 365.25 / 4
         ("Spielzeug aus China in die USA, 100.000 $ pro Monat", "toys", "CN", ("US",)),
         ("Wir verkaufen Möbel aus Polen nach Deutschland, 2 Mio EUR im Jahr", "furniture", "PL", ("DE",)),
         ("Haushaltswaren, ab China in DACH, 30.000 EUR p.m.", "home", "CN", ("DE", "AT", "CH")),
+        (
+            "Kinderspielzeug aus den Vereinigten Staaten nach Großbritannien und den Niederlanden, 20k EUR im Monat",
+            "toys",
+            "US",
+            ("GB", "NL"),
+        ),
+        (
+            "Elektronik-Zubehör aus dem Vereinigten Königreich nach Amerika, 5k EUR im Monat",
+            "electronics",
+            "GB",
+            ("US",),
+        ),
+        ("Schuhe aus der Tschechischen Republik in die Schweiz, 5k EUR im Monat", "shoes", "CZ", ("CH",)),
+        ("shoes, 中国 to Niemcy, España and Viet Nam, 5k EUR a month", "shoes", "CN", ("DE", "ES", "VN")),
     ],
 )
 def test_trade_origin_and_countries_are_understood_in_any_order(text, trade, origin, countries):
     wish = read_wish(text)
     assert (wish.trade, wish.origin, wish.countries) == (trade, origin, countries)
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [
+        ("shoes to DE on Google and TikTok, 20k EUR a month", ("search", "short_video")),
+        ("shoes, on meta ads, youtube & newsletter to DE FR at 20k EUR a month", ("social", "video", "email")),
+        (
+            "Schuhe nach DE auf Instagram, Google Ads und TikTok, 2k EUR am Tag",
+            ("social", "search", "short_video"),
+        ),
+        ("shoes to DE, spend on ads 20k EUR a month", ()),
+    ],
+)
+def test_channels_go_by_name(text, channels):
+    assert read_wish(text).channels == channels
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("shoes to DE, average order 85 EUR, 20k EUR a month", 85.0),
+        ("shoes to DE, 20k EUR a month, avg. order value of €1,085.50", 1085.5),
+        ("Schuhe nach DE, durchschnittlicher Warenkorb 85,50 €, 20k EUR im Monat", 85.5),
+        ("shoes to DE, 20k EUR a month", None),
+    ],
+)
+def test_the_value_of_an_order_is_read_where_it_is_plain(text, value):
+    assert read_wish(text).order_value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "countries"),
+    [
+        ("shoes to DE FR at 20k EUR a month", ("DE", "FR")),
+        ("shoes to Germany at 20k EUR a month", ("DE",)),
+        ("shoes to DE AT 20k EUR a month", ("DE", "AT")),
+        ("shoes to de at 20k EUR a month", ("DE", "AT")),
+        ("shoes to de, at, 20k EUR a month", ("DE", "AT")),
+    ],
+)
+def test_at_before_the_budget_is_no_country_but_in_a_list_of_small_codes(text, countries):
+    assert read_wish(text).countries == countries
 
 
 @pytest.mark.parametrize(
@@ -107,6 +164,8 @@ def test_money_of_a_period_is_understood(text, amount, currency, days):
         ("toys and shoes, CN to DE, 3k EUR a month", "made for one trade"),
         ("shoes, CN FR to DE, 1k EUR a month", "the goods come from one country"),
         ("home goods, CN to EU, 3k EUR a month", "Europe is many markets: name its countries"),
+        ("shoes to DE, average order 85 USD, 3k EUR a month", "the order is in USD and the budget in EUR"),
+        ("shoes to DE, average order 85, 3k EUR a month", "'average'"),
         ("", "what is sold is missing"),
         ("yoga mats, China to Germny, 8k EUR a month", "Did you mean 'germany' by 'Germny'?"),
         ("furnitur, CN to DE, 30k EUR a month", "Did you mean 'furniture' by 'furnitur'?"),

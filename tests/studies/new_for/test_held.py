@@ -68,3 +68,12 @@ def test_a_conversion_that_no_checkout_allows_makes_a_scenario_and_no_traceback(
     asked = Answers(wish=read_wish("toys, CN to US, 30k EUR a month"), start=START, conversion=0.3)
     made = new_for(asked, name="eager").scenario.document
     assert all(segment.cart_rate <= 0.85 for segment in made.segments)
+
+
+def test_orders_below_their_duty_make_a_scenario_that_says_so() -> None:
+    # The cost of goods less the duty of a parcel would be below 0: no ratio tells how far that is from its range.
+    asked = Answers(wish=read_wish("toys, CN to US DE, 30k EUR a month"), start=START, order_value_base=1.5)
+    found = new_for(asked, name="cheap").findings
+    (one,) = [finding for finding in found if finding.code == "held"]
+    assert "products.goods.unit_cost_base" in one.places
+    assert one.figures[f"wanted_{one.places.index('products.goods.unit_cost_base')}"] < 0.0

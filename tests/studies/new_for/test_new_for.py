@@ -142,6 +142,8 @@ def test_countries_and_orders_that_no_market_holds_are_refused():
         ({"days": 3}, "--days must lie between 7 and 1100"),
         ({"gross_margin_frac": 1.2}, "--gross-margin must lie between"),
         ({"orders_a_month": 0.0}, "--orders-a-month must lie between"),
+        ({"order_value_base": 5_760.0}, "orders of toys are usually worth 2.* EUR"),
+        ({"order_value_base": 0.4}, "orders of toys are usually worth"),
         ({"channels": ()}, "--channels names no channel"),
         ({"country_shares": {"DE": 1.0, "FR": 1.0}}, "--shares names FR"),
         ({"country_shares": {"US": 1.0}}, "DE is missing"),
