@@ -63,7 +63,7 @@ def test_a_platform_that_ends_early_keeps_its_part_of_the_plan(tables: Tables) -
     late = tables["media"].filter(pl.col("date").is_between(ends - timedelta(days=55), ends))
     document = c.scenario.document
     assert document.budget.total_base == pytest.approx(late["spend"].sum() / 56 * 30, rel=1e-3)
-    social = late.filter(pl.col("platform") == "social")["spend"].sum() / late["spend"].sum()
+    social = float(late.filter(pl.col("platform") == "social")["spend"].sum()) / float(late["spend"].sum())
     assert document.plan.channels["social"] == pytest.approx(social, abs=1e-3)
 
 
