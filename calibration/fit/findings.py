@@ -81,10 +81,13 @@ def in_doubt(found: tuple[Finding, ...]) -> bool:
     """Whether the fit says of itself that its model does not hold: then nothing that leans on it is measured.
 
     It did not settle, deviates beyond its noise, scatters twice as much, saw spend follow demand or a season that it
-    does not have, contradicts a test, or has less than a year, in which season and media cannot be told apart.
+    does not have, contradicts a test, or has less than a year, in which season and media cannot be told apart. Clicks
+    may scatter: platforms count them roughly, orders and visits do not depend on it, and they then count the less.
     """
     codes = {one.code for one in found}
-    return bool(codes & _DOUBTS) or any(one.code == "more_scatter" and one.figure > _SCATTER for one in found)
+    return bool(codes & _DOUBTS) or any(
+        one.code == "more_scatter" and one.figure > _SCATTER and not one.place.startswith("clicks.") for one in found
+    )
 
 
 def findings_of(

@@ -20,6 +20,7 @@ from xbopt.calibration.fit.slack import WantedSlack
         ((Finding(code="demand_unchecked"),), False),
         ((Finding(code="more_scatter", place="visits", figure=2.1),), True),
         ((Finding(code="more_scatter", place="visits", figure=1.9),), False),
+        ((Finding(code="more_scatter", place="clicks.search", figure=4.0),), False),
         ((Finding(code="short_panel", figure=30.0),), True),
         ((Finding(code="test_disagrees", place="search in DE", figure=4.0),), True),
         ((Finding(code="season_differs", place="DE", figure=0.2),), True),
