@@ -8,7 +8,7 @@ histogram tells posteriors that are too narrow, a hump too wide ones, a slope a 
 The prior itself has uniform ranks: what the data tell stands beside, as the mean ratio of posterior to prior sd. One
 row a parameter; it fails below 0.01, and 1 in 100 does so by chance.
 
-    python -m benchmarks.bench_sbc [--fits 200] [--first 0] [--weeks 26] [--draws 99] [--tiny] [--csv FILE]
+    python -m benchmarks.bench_sbc [--fits 200] [--first 0] [--weeks 48] [--draws 99] [--tiny] [--csv FILE]
 """
 
 import argparse
@@ -175,7 +175,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fits", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first market")
-    parser.add_argument("--weeks", type=int, default=26, help="scored weeks, after four that are not")
+    parser.add_argument(
+        "--weeks", type=int, default=48, help="scored weeks, after four others; a fit under a year is in doubt"
+    )
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--csv", type=Path, help="write the table here too")
     parser.add_argument("--tiny", action="store_true", help="two short fits")
