@@ -14,6 +14,8 @@ from xbopt.core.scenario.fields import Section
 from xbopt.imports.profile import Container, Evidence
 
 NAME = "provenance.json"
+MIXED = "mixed_currencies"
+"""Code of the refusal of money in several currencies, for ``--accept``; and of a folder's note that it was accepted."""
 
 
 class Note(Section):
@@ -56,6 +58,16 @@ class FileRecord(Section):
     assumptions: tuple[Assumption, ...] = ()
     notes: tuple[Note, ...] = ()
 
+    @property
+    def source(self) -> str:
+        """What the rows of its tables have in ``source``."""
+        return source_name(self.profile, self.sha256)
+
+
+def source_name(profile: str, sha256: str) -> str:
+    """The name of a file's rows, by its format and its bytes: the same file is the same source in every folder."""
+    return f"{profile}:{sha256[:8]}"
+
 
 class Overlap(Section):
     """Rows that two files hold both, counted once."""
@@ -93,7 +105,7 @@ class Provenance(Section):
     @property
     def accepts_mixed(self) -> bool:
         """Whether the user accepted mean rates of years for money in several currencies."""
-        return any(note.code == "mixed_currencies" and note.message.startswith("Accepted") for note in self.notes)
+        return any(note.code == MIXED for note in self.notes)
 
 
 def read_provenance(path: Path) -> Provenance:

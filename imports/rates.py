@@ -52,8 +52,6 @@ class Unrated:
         )
 
 
-MIXED = "mixed_currencies"
-"""Code of the refusal, for ``--accept``."""
 MONEY: Mapping[str, Sequence[str]] = {
     "transactions": ("net_revenue", "unit_price"),
     "refunds": ("amount",),

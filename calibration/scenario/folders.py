@@ -19,7 +19,7 @@ def tables_of(folder: DataFolder) -> tuple[dict[str, pl.DataFrame], int]:
     """
     if len(folder.paths) == 1:
         return {name: table for name in folder.names if (table := folder.table(name)) is not None}, 0
-    names = {f"{each.profile}:{each.sha256[:8]}": each.file for record in folder.provenance for each in record.files}
+    names = {each.source: each.file for record in folder.provenance for each in record.files}
     # Under another key the same customer has another pseudonym.
     keys = {record.privacy.key_fingerprint for record in folder.provenance} - {""}
     folders = [read_data_folder(path) for path in folder.paths]

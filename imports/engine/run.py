@@ -23,8 +23,8 @@ from xbopt.imports.engine.values import Answers
 from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import Profile, TableKey
 from xbopt.imports.profile_files import load_profiles, user_folder
-from xbopt.imports.provenance import NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
-from xbopt.imports.rates import MIXED, main_currency, unrated
+from xbopt.imports.provenance import MIXED, NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.rates import main_currency, unrated
 from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.step import Prices
 from xbopt.imports.tables import TABLES, TableName
@@ -176,7 +176,7 @@ def import_files(
             record, tables = import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
             records.append(record)
             for table, part in tables.items():
-                parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
+                parts.setdefault(table, []).append((record.source, part))
         if on_progress is not None:
             on_progress("", len(listed), len(listed))
         provenance = _write(folder, parts, before, records, lazy_key, k, answers.accept)
@@ -236,7 +236,7 @@ def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple
         if path.is_file():
             rows = pl.scan_parquet(path)
             sources = rows.select(pl.col("source").unique()).collect(engine="streaming")["source"].to_list()
-            order = {f"{record.profile}:{record.sha256[:8]}": i for i, record in enumerate(before.files)}
+            order = {record.source: i for i, record in enumerate(before.files)}
             of_table = parts.setdefault(cast("TableKey", table), [])
             for source in sorted(sources, key=lambda each: (order.get(each or "", -1), each or "")):
                 of_table.append(
@@ -263,7 +263,7 @@ def _write(
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
     emptied, renamed, small = 0, 0, ()
-    names = {f"{each.profile}:{each.sha256[:8]}": each.file for each in (*before.files, *records)}
+    names = {each.source: each.file for each in (*before.files, *records)}
     for table, of_table in parts.items():
         once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
         overlaps += once.overlaps

@@ -11,6 +11,7 @@ from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.tally import Tally
 from xbopt.imports.profile import Profile, TableKey, Target
+from xbopt.imports.provenance import source_name
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 
 _ALIKE = (
@@ -91,7 +92,7 @@ class TargetMaker:
 
     def _with_defaults(self, table: TableKey, rows: pl.DataFrame) -> pl.DataFrame:
         profile = self.profile
-        source = f"{profile.id}:{self.opened.source.sha256[:8]}"
+        source = source_name(profile.id, self.opened.source.sha256)
         filled: dict[str, pl.Expr] = {"source": pl.lit(source)}
         if table == "transactions":
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
