@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import kinds_of
-from xbopt.calibration.scenario.draft import Draft, Plain
+from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.folders import tables_of
@@ -34,8 +34,6 @@ from xbopt.calibration.scenario.sentiment import put_sentiment
 from xbopt.calibration.scenario.shop import Shop, read_shop
 from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_days
 from xbopt.core.errors import CalibrationError, PanelError, SupportError
-from xbopt.core.scenario.build import build_scenario
-from xbopt.core.scenario.loading import check_document
 from xbopt.core.tables.market_names import countries as known_countries
 from xbopt.core.tables.public_holidays import country_codes
 from xbopt.imports.coverage import Span, longest_covered
@@ -193,11 +191,7 @@ def calibrate_tables(
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
     played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
-    document = skeleton.draft.document()
-    if skeleton.past:
-        history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}
-        document = replace(document, data={**_whole(document.data), "history": history})
-    scenario = build_scenario(check_document(document), None)
+    document, scenario = finished(skeleton.draft, skeleton.past)
     tell("tests and vital signs", 0, 0)
     return Calibration(
         scenario=scenario,
@@ -371,11 +365,3 @@ def _fitted(
 def _named_tests(tests: Sequence[LiftTest], ids: Mapping[str, str]) -> list[LiftTest]:
     """Tests with their channels by id; a seller may name a channel as his files do."""
     return [replace(test, channel=ids.get(test.channel, test.channel)) for test in tests]
-
-
-def _whole(data: object) -> Plain:
-    return cast("Plain", data)
-
-
-def _mapping(data: object, name: str) -> Plain:
-    return cast("Plain", _whole(data).get(name, {}))

@@ -6,10 +6,12 @@ from typing import cast
 
 from xbopt.core.defaults.ledger import figures
 from xbopt.core.documents.document import Document, Path, put_value
+from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.fields import Evidence
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.scenario.provenance import numeric_paths, provenance_of, uncovered
+from xbopt.core.scenario.scenario import Scenario
 
 Plain = dict[str, object]
 _DIGITS = 4
@@ -134,6 +136,20 @@ class Draft:
             heard = provenance_of(model, path)
             if heard is not None and any(entry["path"] == heard.path for entry in self.taken_over):
                 yield ours.entry(path)
+
+
+def finished(draft: Draft, past: Sequence[Plain]) -> tuple[Document, Scenario]:
+    """The document with its rows of ``history.before``, and the scenario that it describes, without joint draws.
+
+    Raises:
+        ScenarioError: The data are no scenario.
+    """
+    document = draft.document()
+    if past:
+        data = cast("Plain", document.data)
+        history = {**cast("Plain", data.get("history", {})), "before": {"rows": list(past)}}
+        document = replace(document, data={**data, "history": history})
+    return document, build_scenario(check_document(document), None)
 
 
 def _heard(model: ScenarioDocument, entries: list[Plain]) -> list[Plain]:

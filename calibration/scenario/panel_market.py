@@ -4,7 +4,6 @@ A panel has no lines of orders, so it tells no prices, customers or costs: these
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,15 +16,14 @@ from xbopt.calibration.fit.market_fit import MarketFit, fit_market
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import Bought
-from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
+from xbopt.calibration.scenario.draft import Draft, Plain, Source, finished, rounded, shares
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.media_fit import DRAWS, put_fit
 from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.plan import HISTORY_DAYS, LATE_WEEKS
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError, PanelError, UsageError
-from xbopt.core.scenario.build import build_scenario
-from xbopt.core.scenario.loading import check_document, load_scenario
+from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.imports.tables import TABLES
 
@@ -78,26 +76,29 @@ def calibrate_panel(path: Path, *, chosen: Options, tell: "Progress") -> Calibra
             "cannot be read off it. Name the scenario that it is about: --like SCENARIO."
         )
     _nothing_of_orders(path, chosen)
-    tell("quality", 0, 0)
+    tell("reading and cleaning", 0, 0)
     like = load_scenario(chosen.like)
     records = read_records(path, like, world=chosen.world)
     panel = _until(records.panel, chosen.until)
     if not panel.spend.any():
         raise CalibrationError(f"{path} has no media: nothing can be said of what they bring.")
-    tell("fit", 0, 0)
-    fit = fit_market(like, panel, tests=chosen.tests, seed=chosen.seed, worlds=chosen.worlds)
+    tell("market fit", 0, 0)
+    fit = fit_market(
+        like,
+        panel,
+        tests=chosen.tests,
+        seed=chosen.seed,
+        worlds=chosen.worlds,
+        on_round=lambda done, total: tell("market fit", done, total),
+    )
     draws = fit.draws(DRAWS)
     draft = _draft(like, fit, chosen)
     last = panel.start + timedelta(days=panel.days - 1)
     put_fit(draft, fit, draws, f"{panel.start} to {last}")
     _put_customers(draft, fit, last)
     past = _put_media(draft, like, panel, chosen.start or last + timedelta(days=1), chosen.days)
-    document = draft.document()
-    data = cast("Plain", document.data)
-    history = {**cast("Plain", data.get("history", {})), "before": {"rows": list(past)}}
-    document = replace(document, data={**data, "history": history})
-    scenario = build_scenario(check_document(document), None)
-    tell("vital signs", 0, 0)
+    document, scenario = finished(draft, past)
+    tell("tests and vital signs", 0, 0)
     findings = [Finding(code="panel_alone", subjects=(like.name,))]
     findings += [
         Finding(code="panel_left_out", subjects=(what,), figures={"rows": rows})
