@@ -160,24 +160,19 @@ def fit_market(
         if on_round is not None:
             on_round(done, total)
 
-    fitted = _fitted(replay, belief, tests, first, seed, worlds, lambda done: tell(done, _ROUNDS))
-    for extension in range(1, _MOST_EXTENSIONS + 1):
+    rounds = 0
+
+    def on_each(done: int) -> None:
+        tell(rounds + done, rounds + _ROUNDS)
+
+    fitted = _fitted(replay, belief, tests, first, seed, worlds, on_each)
+    while rounds < _MOST_EXTENSIONS * _ROUNDS and restless_start(*fitted[:2]):
         longer = first + 4 * WEEK
-        if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
+        too_short = panel.days - longer < 2 * _LEAST_WEEKS * WEEK
+        if too_short or any((test.start - panel.start).days < longer for test in tests):
             break
-        if any((test.start - panel.start).days < longer for test in tests):
-            break
-        first = longer
-        before = extension * _ROUNDS
-        fitted = _fitted(
-            replay,
-            belief,
-            tests,
-            first,
-            seed,
-            worlds,
-            lambda done, before=before: tell(before + done, before + _ROUNDS),
-        )
+        first, rounds = longer, rounds + _ROUNDS
+        fitted = _fitted(replay, belief, tests, first, seed, worlds, on_each)
     likelihood, optimum, noise = fitted
     covariance = _covariance(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2), first)
@@ -287,18 +282,23 @@ def _slack(likelihood: Likelihood, optimum: Optimum) -> FloatArray:
 
 def _with_slack(optimum: Optimum, slack: FloatArray, covariance: FloatArray) -> FloatArray:
     """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
-    both = np.concatenate([optimum.jacobian, slack], axis=1)
+    _, inverse = _joint(optimum, slack)
     count = len(optimum.z)
     # What slack adds, on top of what the covariance holds already.
     held = covariance - np.linalg.inv(optimum.precision)
-    return held + np.linalg.inv(both.T @ both + np.eye(both.shape[1]))[:count, :count]
+    return held + inverse[:count, :count]
+
+
+def _joint(optimum: Optimum, slack: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivatives with respect to parameters and slack ``(N, P + Q)``, and their posterior covariance together."""
+    both = np.concatenate([optimum.jacobian, slack], axis=1)
+    return both, np.asarray(np.linalg.inv(both.T @ both + np.eye(both.shape[1])), dtype=np.float64)
 
 
 def _wanted_slack(likelihood: Likelihood, optimum: Optimum, slack: FloatArray) -> WantedSlack:
     """Where one Newton step would move slack in demand, the parameters with it."""
-    both = np.concatenate([optimum.jacobian, slack], axis=1)
+    both, inverse = _joint(optimum, slack)
     gradient = both.T @ optimum.residuals + np.concatenate([optimum.z, np.zeros(slack.shape[1])])
-    inverse = np.asarray(np.linalg.inv(both.T @ both + np.eye(both.shape[1])), dtype=np.float64)
     # Under a right season slack is 0, and only noise and what the parameters may be move the step.
     loose = inverse[:, len(optimum.z) :]
     chance = inverse - loose @ loose.T
