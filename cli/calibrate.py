@@ -214,11 +214,24 @@ def _print(result: "Calibration") -> None:
     console.print(built.verdict)
     for line in built.loud:
         console.print(f"! {line}", soft_wrap=True)
-    for table in (built.quality, built.regions, built.segments, built.channels, built.told, built.next_tests):
+    extra = built.insights
+    for table in (
+        extra.quality.rules,
+        built.regions,
+        built.segments,
+        built.channels,
+        built.told,
+        built.next_tests,
+        extra.demand,
+        extra.buyers,
+        extra.values,
+    ):
         if table.rows:
             console.print(figures_table(table, numbers))
     best = [next_test_sentence(result.next_tests[0], numbers)] if result.next_tests else []
-    for line in (*built.lines, *built.price_lines, *built.fit_lines, *best, *built.warnings):
+    quality = [str(finding) for _, finding in extra.quality.findings.rows]
+    told = (*built.price_lines, *extra.lines(), *built.fit_lines, *best)
+    for line in (*built.lines, *quality, *told, *built.warnings):
         console.print(f"- {line}", soft_wrap=True)
 
 

@@ -55,7 +55,10 @@ class ProfileField(Section):
     )
     pattern: str = Field(default="", description="regex of which the group 'value' is read; else the whole cell")
     fill_down: str = Field(default="", description="an empty cell takes the value of rows that share this field")
-    or_else: str = Field(default="", description="field that is taken where the cell is empty; counted and told")
+    or_else: str = Field(
+        default="",
+        description="field that is taken where the cell is empty, of a marketplace its country; counted and told",
+    )
     constant: str | None = Field(default=None, description="the value of every row where no header is named")
     values: Mapping[str, str | None] = Field(
         default={}, description="what values mean, without regard to case; others are unknown, counted and told"

@@ -38,18 +38,22 @@ _CONTROLS: Mapping[Control, str] = {
 _DIFFER: Mapping[Control, str] = {"region_week": "between products", "week": "between regions", "smooth": "over time"}
 _PROMOTION_REASONS: Mapping[PromotionReason, str] = {
     "": "",
-    "no_promotions": "There were no promotions.",
-    "always_on": "There was no week without a discount, so that nothing tells what a promotion adds.",
+    "no_promotions": "The orders show no promotions. Where there were some, export the lines with their discounts; "
+    "else run six or more, begun in different weeks, in one region and not in another.",
+    "always_on": "There was no week without a discount, so that nothing tells what a promotion adds. Leave weeks "
+    "without one, region by region.",
     "too_few": "There were too few promotions that began after a week without one (six in four different weeks are "
-    "the least).",
+    "the least). Run more of them, begun in different weeks.",
     "collinear": "Promotions came so regularly that their own weeks cannot be told from the weeks after the one before."
     " Vary when they begin.",
     "common_dates": "All promotions ran in the same weeks, and such weeks are often chosen for their demand: nothing "
     "tells the promotion from the week. Run some in one region and not in another.",
     "deals_follow_demand": "Sales were higher or lower before promotions began: these followed demand, or people "
     "waited for them, so that the weeks do not tell what a promotion adds.",
-    "no_bump": "Promotions did not raise sales beyond chance, so that there is nothing to borrow.",
-    "wide": "There were too few promotions to say how much they borrow.",
+    "no_bump": "Promotions did not raise sales beyond chance, so that there is nothing to borrow. More of them, or "
+    "deeper ones, would tell whether they do.",
+    "wide": "There were too few promotions to say how much they borrow. More of them, begun in different weeks, would "
+    "tell.",
 }
 
 

@@ -6,7 +6,7 @@ calendar. Their mean is the ensemble, their spread its disagreement. All are hel
 the same weekday of the week before.
 """
 
-# scikit-learn ships without complete type information.
+# scikit-learn and scipy ship without complete type information.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from scipy import stats
 
 from xbopt.calibration.customers.calendar_terms import CalendarFit, calendar_terms, fit_calendar
 from xbopt.calibration.customers.cleaning import first_and_last_day
+from xbopt.calibration.intervals import Interval
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
 from xbopt.core.randomness import named_generator
@@ -58,6 +60,8 @@ class DemandModel:
         scores: Ensemble, forecasters and the naive forecast, over `ORIGINS` origins and `HORIZON_DAYS` each.
         disagreement: Mean standard deviation between the forecasters over their mean, on the days held out.
         forecast: Orders of the coming `HORIZON_DAYS`, by the ensemble or, where that is no better, by the naive one.
+        weeks: Orders of each coming week; 95 % by how far the same forecaster was off in the weeks held out.
+        total: Orders of all these weeks; 95 % by how far it was off from each origin, which are few: so it is wide.
     """
 
     first_day: date
@@ -66,6 +70,8 @@ class DemandModel:
     scores: tuple[ForecastScore, ...]
     disagreement: float
     forecast: FloatArray
+    weeks: tuple[Interval, ...]
+    total: Interval
 
     def score(self, name: str) -> ForecastScore:
         """The score of a forecaster, of ``ensemble`` or ``naive``."""
@@ -81,11 +87,16 @@ class DemandModel:
         return pl.DataFrame([{"forecaster": s.name, "wmape": s.wmape, "bias": s.bias} for s in self.scores])
 
 
-def daily_orders(sales: pl.DataFrame) -> tuple[date, FloatArray]:
-    """Orders of every day from the first to the last, and the first day; an order counts on its first day."""
+def daily_orders(sales: pl.DataFrame, span: tuple[date, date] | None = None) -> tuple[date, FloatArray]:
+    """Orders of every day of a span, and its first day; an order counts on its first day.
+
+    Args:
+        sales: Lines of orders: ``order_id`` and ``date``.
+        span: First and last day; those of the orders where left out.
+    """
     orders = sales.group_by("order_id").agg(pl.col("date").min())
-    first, last = first_and_last_day(orders)
-    day = (orders["date"] - first).dt.total_days().to_numpy()
+    first, last = span or first_and_last_day(orders)
+    day = (orders.filter(pl.col("date").is_between(first, last))["date"] - first).dt.total_days().to_numpy()
     return first, np.bincount(day, minlength=(last - first).days + 1).astype(np.float64)
 
 
@@ -119,13 +130,32 @@ def demand_model(first_day: date, orders: FloatArray, countries: Mapping[str, fl
     ahead = _forecasts(orders, terms, seed)
     ensemble = np.stack([ahead[name] for name in FORECASTERS]).mean(axis=0)
     better = scores[0].wmape < scores[-1].wmape
+    forecast = ensemble if better else ahead["naive"]
+    used = by_name["ensemble" if better else "naive"]
     return DemandModel(
         first_day=first_day,
         orders=orders,
         calendar=fit_calendar(orders, {name: term[:days] for name, term in terms.items()}),
         scores=scores,
         disagreement=float((members.std(axis=0) / np.maximum(members.mean(axis=0), 1e-9)).mean()),
-        forecast=ensemble if better else ahead["naive"],
+        forecast=forecast,
+        weeks=_with_errors(forecast, used, actual, _WEEK),
+        total=_with_errors(forecast, used, actual, HORIZON_DAYS)[0],
+    )
+
+
+def _with_errors(forecast: FloatArray, used: FloatArray, actual: FloatArray, days: int) -> tuple[Interval, ...]:
+    """Sums of so many days of a forecast, with Student's t of the errors of such sums on the days held out.
+
+    Errors are around 0 by assumption, so that none of the degrees of freedom goes to a mean. They grow with what is
+    forecast, and never shrink: a quiet month ahead is no reason to be surer than one has shown to be.
+    """
+    ahead, told, came = (series.reshape(-1, days).sum(axis=1) for series in (forecast, used, actual))
+    error = float(np.sqrt(((came - told) ** 2).mean())) * float(stats.t.ppf(0.975, len(told)))
+    growth = np.maximum(ahead / max(float(told.mean()), 1e-9), 1.0) if told.any() else np.ones(len(ahead))
+    return tuple(
+        Interval(value=float(sum_), low=max(float(sum_ - half), 0.0), high=float(sum_ + half))
+        for sum_, half in zip(ahead, error * growth, strict=True)
     )
 
 

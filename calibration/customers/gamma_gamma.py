@@ -12,13 +12,14 @@ how far they do.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
 from xbopt.calibration.customers.intervals import inverse_information
-from xbopt.calibration.customers.purchases import RepeatSummary
+from xbopt.calibration.customers.purchases import Purchases, RepeatSummary, repeat_summary
 from xbopt.calibration.intervals import Interval
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.errors import CalibrationError
@@ -108,6 +109,54 @@ def fit_gamma_gamma(summary: RepeatSummary) -> GammaGammaFit:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueScore:
+    """How well the order values of last days were told by the days before them.
+
+    Attributes:
+        customers: Customers who had bought again before these days, and bought in them.
+        wmape: Sum of absolute errors of their mean values over the sum of the values.
+        naive: The same of the naive forecast: what each spent a purchase before.
+    """
+
+    customers: int
+    wmape: float
+    naive: float
+
+    @property
+    def beats_naive(self) -> bool:
+        """Whether the model was nearer than each customer's own mean so far."""
+        return self.wmape < self.naive
+
+
+def value_score(purchases: Purchases, days: int) -> ValueScore | None:
+    """Fit to all but the last days, and judge on them; None where fewer than `LEAST_REPEATERS` can be judged."""
+    split = purchases.days - days
+    if not (purchases.day < split).any():
+        return None
+    before = purchases.until(purchases.end_date - timedelta(days=days))
+    # A mean value needs no first purchase that was seen, so that nobody is left out.
+    summary = repeat_summary(before, burn_in_days=0)
+    early, late = purchases.day < split, purchases.day >= split
+    known = np.bincount(purchases.customer[early], minlength=len(purchases.names)) > 0
+    count, value = (
+        np.bincount(purchases.customer[late], weights, minlength=len(purchases.names))[known]
+        for weights in (None, purchases.value[late])
+    )
+    judged: BoolArray = (summary.again > 0) & (summary.mean_value > 0.0) & (count > 0) & (value > 0.0)
+    if judged.sum() < LEAST_REPEATERS:
+        return None
+    fit = fit_gamma_gamma(summary)
+    if not np.isfinite(fit.mean_value.value):
+        return None
+    actual = value[judged] / count[judged]
+    wmape, naive = (
+        float(np.abs(told[judged] - actual).sum() / actual.sum())
+        for told in (fit.value_of(summary), summary.mean_value)
+    )
+    return ValueScore(customers=int(judged.sum()), wmape=wmape, naive=naive)
+
+
 def _log_likelihood(parameters: FloatArray, x: FloatArray, mean: FloatArray) -> float:
     """Log-likelihood of mean values (equation 1a)."""
     p, q, gamma = parameters
@@ -125,7 +174,7 @@ def _mean_value(at: FloatArray, covariance: FloatArray, unit: float) -> Interval
     slope = np.array([1.0, -q / (q - 1.0), 1.0])
     half = 1.96 * float(np.sqrt(max(slope @ covariance @ slope, 0.0)))
     value = float(p * gamma / (q - 1.0)) * unit
-    return Interval(value=value, low=value * np.exp(-half), high=value * np.exp(half))
+    return Interval(value=value, low=value * float(np.exp(-half)), high=value * float(np.exp(half)))
 
 
 def _curvature(loss: Callable[[FloatArray], float], at: FloatArray) -> FloatArray:

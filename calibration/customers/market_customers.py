@@ -64,7 +64,7 @@ class SegmentCustomers:
 
     @property
     def types(self) -> CustomerTypes:
-        """The types, for ``settle_types``."""
+        """The types that were fitted."""
         return self.repeat.types
 
     @property

@@ -58,8 +58,11 @@ def customer_table(cleaned: Cleaned, as_of: date | None = None) -> pl.DataFrame:
         .group_by("customer")
         .agg(pl.col("net_amount").sum().alias("refunded"))
     )
-    orders = sales.group_by("customer", "order_id").agg(
-        pl.col("date").min(), pl.col("net_revenue").sum(), pl.col("quantity").sum(), ON_OFFER.any().alias("offer")
+    # Groups come in an order of their own each time: sums of unsorted orders would differ in the last digits.
+    orders = (
+        sales.group_by("customer", "order_id")
+        .agg(pl.col("date").min(), pl.col("net_revenue").sum(), pl.col("quantity").sum(), ON_OFFER.any().alias("offer"))
+        .sort("customer", "order_id")
     )
     table = orders.group_by("customer").agg(
         pl.col("date").min().alias("first_day"),

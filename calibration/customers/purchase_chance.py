@@ -69,6 +69,9 @@ class PurchaseChance:
         disagreement: Mean standard deviation between the members' chances.
         now: Chance of each customer on the morning after the data ``(U,)``, in the order of the customer table, by the
             ensemble or, where it did not beat the naive forecast, by that.
+        judged: Which of today's customers were there on the judging morning ``(U,)``.
+        told: Chance of each of these by the same forecaster, on that morning ``(N,)``.
+        came: Which of them bought ``(N,)``.
     """
 
     horizon_days: int
@@ -81,6 +84,9 @@ class PurchaseChance:
     gain_se: float
     disagreement: float
     now: FloatArray
+    judged: BoolArray
+    told: FloatArray
+    came: BoolArray
 
     @property
     def beats_naive(self) -> bool:
@@ -134,7 +140,9 @@ def purchase_chance(cleaned: Cleaned, *, horizon_days: int = HORIZON_DAYS, seed:
     gain = (chances["naive"] - actual) ** 2 - (chances["ensemble"] - actual) ** 2
     members = np.stack([chances[name] for name in _MEMBERS])
     mean, se = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
+    used: Model = "ensemble" if mean > 2.0 * se else "naive"
     now = _chances(later, _morning(cleaned, purchases, end, horizon_days), seed, horizon_days)
+    first_day = purchases.day[purchases.first_row]
     return PurchaseChance(
         horizon_days=horizon_days,
         learnt_on=learnt,
@@ -145,7 +153,10 @@ def purchase_chance(cleaned: Cleaned, *, horizon_days: int = HORIZON_DAYS, seed:
         gain=mean,
         gain_se=se,
         disagreement=float(members.std(axis=0).mean()),
-        now=now["ensemble" if mean > 2.0 * se else "naive"],
+        now=now[used],
+        judged=first_day < (judged - purchases.first_date).days,
+        told=chances[used],
+        came=later.bought,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from xbopt.calibration.customers.cleaning import Cleaned, clean
+from xbopt.calibration.customers.cleaning_sessions import CleanedSessions, clean_sessions
 from xbopt.calibration.customers.profiles import customer_table
 from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
@@ -23,6 +24,7 @@ from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.folders import tables_of
+from xbopt.calibration.scenario.insights import insights_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.next_tests import next_tests
@@ -164,6 +166,9 @@ def calibrate_tables(
     shop = read_shop(cleaned.sales, cleaned.refunds, currency=currency, regions=chosen.regions, known=known)
     _check_length(shop)
     clear = {**tables, "transactions": cleaned.sales, "refunds": cleaned.refunds}
+    sessions = _people(tables.get("sessions"))
+    if sessions is not None:
+        clear["sessions"] = sessions.sessions
     panel = build_panel(clear, currency=currency, off=chosen.off)
     tell("customers", 0, 0)
     base, segments = _customers(cleaned, shop, chosen.seed)
@@ -191,6 +196,17 @@ def calibrate_tables(
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
     played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
+    tell("deals, coming weeks and buyers", 0, 0)
+    insights = insights_of(
+        cleaned,
+        sessions,
+        shop,
+        base,
+        panel.frame,
+        stock=tables.get("stock"),
+        holes=skeleton.holes,
+        seed=chosen.seed,
+    )
     document, scenario = finished(skeleton.draft, skeleton.past)
     tell("tests and vital signs", 0, 0)
     return Calibration(
@@ -205,6 +221,7 @@ def calibrate_tables(
         base=base,
         segments=segments,
         price=price,
+        insights=insights,
         skeleton=skeleton,
         fit=fit,
         draws=draws,
@@ -266,6 +283,10 @@ def _clean(tables: Mapping[str, pl.DataFrame], currency: str | None) -> tuple[Cl
     return cleaned, chosen
 
 
+def _people(sessions: pl.DataFrame | None) -> CleanedSessions | None:
+    return None if sessions is None or sessions.is_empty() else clean_sessions(sessions)
+
+
 def _prices(cleaned: Cleaned, stock: pl.DataFrame | None) -> PriceEstimate | None:
     """What orders say of prices; None where no line names a product, a quantity and a price."""
     try:
@@ -287,7 +308,7 @@ def _customers(cleaned: Cleaned, shop: Shop, seed: int) -> tuple[CustomerBase | 
     named = shop.orders["customer"].is_not_null().mean()
     if not isinstance(named, float) or named < _NAMED_SHARE:
         return None, None
-    known = replace(cleaned, transactions=cleaned.transactions.filter(pl.col("country").is_in(list(shop.regions))))
+    known = shop.with_its_customers(cleaned)
     purchases = purchases_of(known)
     table = customer_table(known)
     segments = learn_segments(table, seed=seed)

@@ -16,6 +16,7 @@ from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.channels import Bought
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.calibration.scenario.findings import Finding
+from xbopt.calibration.scenario.insights import Insights
 from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
@@ -89,6 +90,8 @@ class Calibration:
         base: Known customers; None where orders name too few.
         segments: How segments were found; None likewise.
         price: What orders say of prices; None where they name no prices.
+        insights: What orders tell beside the scenario: quality, deals, coming weeks, who buys again, what an order
+            brings; None from a panel alone.
         skeleton: What was measured on the way; None from a panel alone.
         fit: The market fitted to the panel; None without media, or where the days are too few.
         draws: Joint draws of its numbers: a file of their own once written.
@@ -108,6 +111,7 @@ class Calibration:
     base: CustomerBase | None = field(repr=False, default=None)
     segments: Segments | None = field(repr=False, default=None)
     price: PriceEstimate | None = field(repr=False, default=None)
+    insights: Insights | None = field(repr=False, default=None)
     skeleton: Skeleton | None = field(repr=False, default=None)
     fit: MarketFit | None = field(repr=False)
     draws: MarketDraws | None = field(repr=False)

@@ -1,12 +1,13 @@
 """What a shop sold, in one currency and in the regions that a scenario can hold."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal, cast
 
 import polars as pl
 
+from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.core.errors import CalibrationError, UsageError
 
 LEAST_ORDERS, LEAST_CUSTOMERS, LARGEST_SHARE = 100, 20, 0.5
@@ -82,6 +83,10 @@ class Shop:
     def period(self) -> str:
         """The period in words, for sources."""
         return f"{self.first} to {self.last}"
+
+    def with_its_customers(self, cleaned: Cleaned) -> Cleaned:
+        """The same clean sales, of known customers only what went to its regions."""
+        return replace(cleaned, transactions=cleaned.transactions.filter(pl.col("country").is_in(list(self.regions))))
 
 
 def read_shop(

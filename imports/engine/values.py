@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from xbopt.core.tables.country_names import country_code
+from xbopt.imports.countries import marketplace_country
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
 from xbopt.imports.engine.layout import Layout
@@ -109,7 +110,10 @@ class ValueReader:
         return self._with_currency(rows).with_columns(pl.lit(self.answers.prices, dtype=pl.String()).alias("prices"))
 
     def _or_else(self, name: str, own: pl.Series, other: str, instead: pl.Series) -> pl.Series:
-        """A field's values, and those of another one where they are unknown."""
+        """A field's values, and those of another one where they are unknown: of a marketplace the country it serves."""
+        kinds = [self.profile.fields[field].kind for field in (name, other)]
+        if kinds == ["country", "text"]:
+            instead = cells.by_text(instead, marketplace_country, pl.String)
         if taken := int((own.is_null() & instead.is_not_null()).sum()):
             said = f"Where {name} is not said, it is taken from the column {self.header(other)!r}."
             self.tally.note("taken_instead", said, taken)

@@ -1,12 +1,16 @@
-"""Charts of a fit: fitted against actual, and the response of channels over their spend."""
+"""Charts of a fit: fitted against actual, the response of channels over their spend; and the coming weeks."""
+
+from datetime import timedelta
 
 import altair as alt
 
+from xbopt.calibration.customers.demand import DemandModel
 from xbopt.calibration.fit.decomposition import ResponseCurve
 from xbopt.calibration.scenario.review import RevenueWeeks
 from xbopt.reports.kit import charts
 
-FIT_HEIGHT, CURVE_HEIGHT = 220, 170
+FIT_HEIGHT, CURVE_HEIGHT, DEMAND_HEIGHT = 220, 170, 200
+_WEEK, _WEEKS_SHOWN = 7, 52
 
 
 def fit_chart(weeks: RevenueWeeks, description: str) -> charts.Spec:
@@ -47,3 +51,30 @@ def curve_chart(curve: ResponseCurve, description: str) -> charts.Spec:
     line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(y="revenue:Q")
     chart = alt.layer(seen, band, line).properties(width="container", height=CURVE_HEIGHT)
     return charts.finished(chart, description)
+
+
+def demand_chart(model: DemandModel, description: str) -> charts.Spec:
+    """Dots are orders of the last whole weeks, the line is what is expected of the coming ones, the band its error."""
+    end = model.first_day + timedelta(days=len(model.orders))
+    weeks = min(len(model.orders) // _WEEK, _WEEKS_SHOWN)
+    seen = model.orders[len(model.orders) - _WEEK * weeks :].reshape(weeks, _WEEK).sum(axis=1)
+    past: list[charts.Record] = [
+        {"week": charts.local_midnight(end - timedelta(days=_WEEK * (weeks - n))), "orders": float(sum_)}
+        for n, sum_ in enumerate(seen)
+    ]
+    coming: list[charts.Record] = [
+        {
+            "week": charts.local_midnight(end + timedelta(days=_WEEK * n)),
+            "orders": week.value,
+            "low": week.low,
+            "high": week.high,
+        }
+        for n, week in enumerate(model.weeks)
+    ]
+    x = alt.X("week:T", title=None)
+    count = alt.Axis(title="Orders a week", tickCount=4)
+    base = charts.chart_of(coming).encode(x=x)
+    band = base.mark_area(color=charts.SHADES[1]).encode(y=alt.Y("low:Q", axis=count), y2="high:Q")
+    line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(y="orders:Q")
+    dots = charts.chart_of(past).mark_circle(color=charts.INK, size=28).encode(x=x, y="orders:Q")
+    return charts.finished(alt.layer(band, line, dots).properties(width="container", height=DEMAND_HEIGHT), description)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Calibration
-from xbopt.calibration.scenario.shop import Shop
 from xbopt.reports.calibration.fit_words import fit_sentences
+from xbopt.reports.calibration.insight_json import insights_json, quality_json
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import price_sentences
@@ -30,7 +29,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             "last": calibration.last.isoformat(),
             "days": calibration.days,
         },
-        "quality": _quality_json(calibration.cleaned, calibration.shop),
+        "quality": quality_json(calibration, numbers),
         "countries": []
         if calibration.shop is None
         else [
@@ -65,6 +64,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days} for one in calibration.bought
         ],
         "price": _price_json(calibration.price, numbers),
+        **insights_json(calibration, numbers),
         "fit": _fit_json(calibration, numbers),
         "next_tests": [asdict(test) for test in calibration.next_tests],
         "numbers_by_evidence": dict(calibration.by_evidence()),
@@ -79,18 +79,6 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             for finding in calibration.findings
         ],
         "vital_signs": warnings_json(calibration.signs),
-    }
-
-
-def _quality_json(cleaned: Cleaned | None, shop: Shop | None) -> dict[str, object] | None:
-    if cleaned is None or shop is None:
-        return None
-    return {
-        "rows_in": cleaned.rows_in,
-        "rows_by_rule": {count.rule: count.rows for count in cleaned.counts},
-        "rows_kept": cleaned.transactions.height,
-        "rows_without_customer": cleaned.anonymous.height,
-        "refunds": shop.refunds.height,
     }
 
 

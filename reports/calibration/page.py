@@ -2,6 +2,7 @@
 
 from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curve_chart, fit_chart
 from xbopt.reports.calibration.fit_tables import curves_table
+from xbopt.reports.calibration.insights import insight_sections
 from xbopt.reports.calibration.report import CalibrationReport
 from xbopt.reports.calibration.words import next_test_sentence
 from xbopt.reports.kit.figures import Fact
@@ -69,18 +70,25 @@ def _tiles(report: CalibrationReport) -> tuple[TileText, ...]:
 
 
 def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
-    numbers = report.numbers
+    numbers, quality = report.numbers, report.insights.quality
     return (
         Section(
             key="findings",
             title="What the data do not tell, and what would",
             lines=(*report.loud, *report.lines) or (_NOTHING_MISSING,),
         ),
-        Section(
+        None
+        if not quality.rules.rows
+        else Section(
             key="quality",
             title="Data quality",
             takeaway="Every line of orders is accounted for.",
-            tables=(table_text(report.quality, numbers), table_text(report.regions, numbers)),
+            lines=tuple(f"{str(weight).capitalize()}: {finding}" for weight, finding in quality.findings.rows),
+            tables=tuple(
+                table_text(table, numbers)
+                for table in (quality.rules, quality.sessions, report.regions, quality.first_samples)
+                if table.rows
+            ),
         ),
         None
         if not report.segments.rows
@@ -101,6 +109,7 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
         None
         if not report.price_lines
         else Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
+        *insight_sections(report.insights, numbers),
         *_fit_sections(report),
         Section(
             key="signs",

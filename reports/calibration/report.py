@@ -9,7 +9,8 @@ from xbopt.calibration.scenario.review import FitReview
 from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
 from xbopt.reports.calibration.fit_tables import causes_table, curves_table, next_tests_table, weeks_table
 from xbopt.reports.calibration.fit_words import VERDICT_WORDS, fit_sentences
-from xbopt.reports.calibration.words import EVIDENCE_WORDS, finding_sentence, reason_words, rule_words, verdict_sentence
+from xbopt.reports.calibration.insights import InsightReport, insight_report
+from xbopt.reports.calibration.words import EVIDENCE_WORDS, finding_sentence, reason_words, verdict_sentence
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import price_sentences
@@ -29,7 +30,7 @@ class CalibrationReport:
         loud: What stands before everything else.
         lines: Further findings.
         warnings: Vital signs outside their range, in sentences.
-        quality: Rows of orders by what became of them.
+        insights: Quality of the data, deals, coming weeks, buyers and order values.
         regions: What each country bought.
         segments: Groups of customers and how they repeat.
         channels: Media bought and what reach cost.
@@ -53,7 +54,7 @@ class CalibrationReport:
     loud: tuple[str, ...]
     lines: tuple[str, ...]
     warnings: tuple[str, ...]
-    quality: Table
+    insights: InsightReport
     regions: Table
     segments: Table
     channels: Table
@@ -73,13 +74,14 @@ class CalibrationReport:
     def tables(self) -> dict[str, Table]:
         """All tables by the name of their sheet."""
         return {
-            "Quality": self.quality,
+            **self.insights.quality.tables(),
             "Countries": self.regions,
             "Segments": self.segments,
             "Media": self.channels,
             "Told": self.told,
             "Fitted": self.parameters,
             "Tests": self.next_tests,
+            **self.insights.tables(),
             "Causes": self.causes,
             "Weeks": self.weeks,
             "Response": self.curves,
@@ -108,7 +110,7 @@ def build_calibration_report(
         loud=tuple(text for is_loud, text in said if is_loud),
         lines=tuple(text for is_loud, text in said if not is_loud),
         warnings=warning_lines(calibration.signs),
-        quality=_quality(calibration),
+        insights=insight_report(calibration, numbers),
         regions=_regions(calibration),
         segments=_segments(calibration),
         channels=_channels(calibration),
@@ -127,30 +129,6 @@ def build_calibration_report(
     )
 
 
-def _quality(calibration: Calibration) -> Table:
-    rows: list[tuple[str | float | None, ...]] = []
-    note = "Sales without a customer count for demand, prices and regions, not for customers."
-    if (cleaned := calibration.cleaned) is not None:
-        known = cleaned.transactions
-        rows.append(("Kept: sales to known customers", known.height, float(known["net_revenue"].sum())))
-        rows += [(rule_words(count.rule), count.rows, count.value) for count in cleaned.counts if count.rows]
-        rows.append(("Read", cleaned.rows_in, None))
-        if alike := cleaned.alike_sales:
-            note += f" {alike:,} sales are alike another line of their order but for its number; each counts."
-    return Table(
-        key="quality",
-        title="What became of the lines of orders",
-        columns=(
-            Column("what", "Lines", "text"),
-            Column("rows", "Rows", "count"),
-            Column("value", "Value", "money", "Quantity times price"),
-        ),
-        rows=tuple(rows),
-        last_is_total=bool(rows),
-        note=note,
-    )
-
-
 def _regions(calibration: Calibration) -> Table:
     countries = () if calibration.shop is None else calibration.shop.countries
     small = [country for country in countries if country.is_small]
@@ -160,7 +138,7 @@ def _regions(calibration: Calibration) -> Table:
             country.orders,
             country.customers,
             country.revenue,
-            country.largest_share,
+            None if country.customers is None else country.largest_share,
             "region" if country.reason is None else f"left out: {reason_words(country.reason)}",
         )
         for country in countries

@@ -220,17 +220,3 @@ def next_test_sentence(test: NextTest, numbers: NumberFormat) -> str:
 def reason_words(reason: Reason) -> str:
     """Why a country is no region."""
     return _REASONS[reason]
-
-
-_RULES: Mapping[str, str] = {
-    "missing_customer": "Kept apart: sales without a customer",
-    "reversal": "Reversals and cancellations, taken as refunds",
-    "voided_same_day": "Undone on the day they were made",
-    "not_goods": "No goods: postage, fees, tests",
-    "duplicate": "Repeat another line exactly",
-}
-
-
-def rule_words(rule: str) -> str:
-    """What a rule of cleaning took, in words."""
-    return _RULES.get(rule, rule.replace("_", " ").capitalize())

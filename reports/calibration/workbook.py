@@ -18,6 +18,7 @@ def write_calibration_xlsx(report: CalibrationReport, path: Path | str) -> None:
     lines = [("Calibration", report.verdict)]
     lines += [("Not told", text) for text in report.loud]
     lines += [("Note", text) for text in (*report.lines, *report.warnings)]
+    lines += [("Orders say", text) for text in report.insights.lines()]
     with replace_file(Path(path)) as temporary, Workbook(str(temporary)) as book:
         writer = WorkbookWriter(book, report.numbers)
         writer.words("Summary", report.calibration.scenario.title, lines)

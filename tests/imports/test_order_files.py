@@ -88,6 +88,19 @@ def test_an_amazon_price_is_of_the_line_and_other_shops_orders_are_left_out(impo
     assert made.says("mixed_currencies")
 
 
+def test_an_amazon_order_without_a_country_takes_that_of_its_marketplace(importing: Importing) -> None:
+    line = "302-{}\t2026-09-03T08:14:00+00:00\tShipped\t{}\tLamp\tL\t1\tEUR\t119.00\t19.00\t\t{}\r\n"
+    shops = (("Amazon.de", "AT"), ("Amazon.fr", ""), ("SI Prod Marketplace", ""))
+    text = AMAZON + "".join(line.format(n, *shop) for n, shop in enumerate(shops))
+    made = importing(text, name="orders.txt", encoding="cp1252", k=0)
+    assert made.rows("transactions", "place", "country") == [
+        ("Amazon.de", "AT"), ("Amazon.fr", "FR"), ("SI Prod Marketplace", None)
+    ]  # fmt: skip
+    notes = {note["code"]: note for note in made.provenance["files"][0]["notes"]}
+    assert notes["taken_instead"]["rows"] == 1
+    assert "'sales-channel'" in notes["taken_instead"]["message"]
+
+
 def test_a_japanese_amazon_file_is_read_as_it_is_written(importing: Importing) -> None:
     line = "250-1\t2026-09-03T08:14:00+00:00\tShipped\tAmazon.co.jp\tランプ、木\tL\t1\tJPY\t1100\t100\t\tJP\r\n"
     made = importing(AMAZON + line, name="orders.txt", encoding="cp932", k=0)

@@ -12,12 +12,6 @@ from xbopt.calibration.customers.customer_types import CustomerTypes, _by_type, 
 from xbopt.calibration.customers.lifecycle import BUCKETS, Spells, bucket_counts, bucket_rates, spell_days
 from xbopt.calibration.customers.market_customers import cohort_fits, market_customers
 from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of, repeat_summary
-from xbopt.calibration.customers.settle import settle_types
-from xbopt.core.documents.document import Document
-from xbopt.core.scenario.build import build_scenario
-from xbopt.core.scenario.loading import check_document, load_scenario
-from xbopt.simulator.build import build_market
-from xbopt.simulator.lifetime import repeat_probability
 
 TRUTH = CustomerTypes(
     share=np.array([0.2, 0.3, 0.5]),
@@ -98,20 +92,6 @@ def test_a_type_by_hand():
     )
     assert types.second_order(2) == pytest.approx(0.5 + 0.25 * 0.5)
     assert types.expected_orders(2) == pytest.approx(0.5 + 0.5 * 0.5)
-
-
-def test_a_market_with_settled_types_has_the_vital_signs_asked_for():
-    scenario = load_scenario("quickstart")
-    market = build_market(scenario)
-    fit = fit_types(simulated_types(TRUTH, 1500, 365, 7))
-    settled = settle_types(market, dict.fromkeys(scenario.segments, fit.types))
-    data = scenario.document.model_dump(mode="json")
-    for segment in data["segments"]:
-        segment["customer_types"] = settled[segment["id"]].rows()
-    made = build_market(build_scenario(check_document(Document(data=data))))
-    for days in (90, 365):
-        assert repeat_probability(made, days).weighted == pytest.approx(fit.second_order(days).value, abs=5e-4)
-    assert all(one.is_met for one in settled.values())
 
 
 def test_buckets_and_rates_are_those_of_walking_day_by_day():

@@ -12,13 +12,16 @@ from xbopt.calibration.customers.cleaning_rules import CleaningRules
 from xbopt.calibration.customers.cleaning_sessions import clean_sessions
 from xbopt.calibration.customers.quality import FindingCode, data_quality
 from xbopt.calibration.customers.sentiment import scored_feedback, sentiment_index, text_score
-from xbopt.calibration.customers.words import SENTENCES, sentence
 from xbopt.imports.tables import FEEDBACK
+from xbopt.reports.calibration.quality_words import SENTENCES, quality_sentence
+from xbopt.reports.kit.numbers import NumberFormat
+
+NUMBERS = NumberFormat(locale="en", currency="EUR", is_for_terminal=True)
 
 
 def codes(orders: pl.DataFrame, rules: CleaningRules | None = None) -> set[str]:
     quality = data_quality(clean(orders, rules=rules))
-    assert all(sentence(finding) for finding in quality.findings)
+    assert all(quality_sentence(finding, NUMBERS) for finding in quality.findings)
     return {finding.code for finding in quality.findings}
 
 

@@ -1,0 +1,224 @@
+"""What orders tell a planner beside the scenario: quality, deals, coming weeks, who buys again, what an order brings.
+
+Nothing here changes a number of the scenario. Each part stands with its accuracy on days held out, or with the reason
+why the data do not tell it. Figures are those of groups: no customer is named, and no group is smaller than
+`LEAST_SHOWN`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+import polars as pl
+
+from xbopt.calibration.customers.cleaning import Cleaned
+from xbopt.calibration.customers.cleaning_sessions import CleanedSessions
+from xbopt.calibration.customers.demand import DemandModel, daily_orders, demand_model, order_shares
+from xbopt.calibration.customers.gamma_gamma import GammaGammaFit, ValueScore, fit_gamma_gamma, value_score
+from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS, PurchaseChance, purchase_chance
+from xbopt.calibration.customers.purchases import repeat_summary
+from xbopt.calibration.customers.quality import DataQuality, data_quality
+from xbopt.calibration.intervals import Interval
+from xbopt.calibration.promotion_weeks import weeks_of_lines, weeks_of_panel
+from xbopt.calibration.promotions import PromotionProfile, promotion_profile
+from xbopt.calibration.scenario.people import CustomerBase
+from xbopt.calibration.scenario.shop import LEAST_SHOWN, Shop
+from xbopt.core.errors import CalibrationError, SupportError
+from xbopt.imports.coverage import Hole
+
+T = TypeVar("T")
+WhyNot = Literal["", "no_customers", "group_too_small", "no_finite_mean", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Generic[T]):
+    """A figure that the data tell, or why they do not.
+
+    Attributes:
+        value: The figure; None where it is not told.
+        why_not: The reason then; empty otherwise.
+        said: What the model said when it refused, with what would help.
+    """
+
+    value: T | None = None
+    why_not: WhyNot = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionDemand:
+    """Daily orders of a region, or of all; ``region`` is None for all."""
+
+    region: str | None
+    model: Told[DemandModel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentChance:
+    """Share of a segment's customers who buy within the horizon.
+
+    Attributes:
+        segment: Position of the segment.
+        customers: Customers of today.
+        share: Expected share of them; 95 % by chance, and by how far segments were off on the judging morning.
+        judged: Customers of the judging morning.
+        expected: Share of these that was expected to buy; None where they are fewer than `LEAST_SHOWN`.
+        bought: Share that did; None likewise.
+    """
+
+    segment: int
+    customers: int
+    share: Interval
+    judged: int
+    expected: float | None
+    bought: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyers:
+    """Who buys again: the models with their scores, and segments."""
+
+    chance: PurchaseChance
+    segments: tuple[SegmentChance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentValue:
+    """What a purchase of a segment brings; ``score`` is None where too few can be judged."""
+
+    segment: int
+    fit: Told[GammaGammaFit]
+    score: ValueScore | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insights:
+    """What orders tell beside the scenario.
+
+    Attributes:
+        quality: Of orders and refunds.
+        sessions: Of sessions; None without any.
+        deals: Promotions week by week.
+        demand: The coming four weeks: of all regions together first, then of each.
+        buyers: Who buys within 90 days.
+        values: What a purchase brings, by segment; empty where customers are not known.
+    """
+
+    quality: DataQuality
+    sessions: CleanedSessions | None
+    deals: Told[PromotionProfile]
+    demand: tuple[RegionDemand, ...]
+    buyers: Told[Buyers]
+    values: tuple[SegmentValue, ...]
+
+
+def insights_of(
+    cleaned: Cleaned,
+    sessions: CleanedSessions | None,
+    shop: Shop,
+    base: CustomerBase | None,
+    panel: pl.DataFrame,
+    *,
+    stock: pl.DataFrame | None,
+    holes: Sequence[Hole],
+    seed: int,
+) -> Insights:
+    """Gather what the data tell, and why they do not tell the rest.
+
+    Args:
+        cleaned: Clean sales of the whole shop.
+        sessions: Clean sessions.
+        shop: Sales of the regions.
+        base: Their known customers.
+        panel: Panel of the regions, for promotions where lines name no products.
+        stock: Stock by day and product.
+        holes: Days that orders, or a platform, tell nothing about.
+        seed: Of the named streams.
+    """
+    return Insights(
+        quality=data_quality(cleaned),
+        sessions=sessions,
+        deals=_told(lambda: _deals(cleaned, panel, stock, seed)),
+        demand=_demand(shop, holes, seed),
+        buyers=Told(why_not="no_customers") if base is None else _told(lambda: _buyers(cleaned, shop, base, seed)),
+        values=() if base is None else tuple(_value(base, segment) for segment in range(len(base.ids))),
+    )
+
+
+def _told(find: Callable[[], T]) -> Told[T]:
+    try:
+        return Told(value=find())
+    except (CalibrationError, SupportError) as error:
+        return Told(why_not="refused", said=str(error))
+
+
+def _deals(cleaned: Cleaned, panel: pl.DataFrame, stock: pl.DataFrame | None, seed: int) -> PromotionProfile:
+    try:
+        weeks = weeks_of_lines(cleaned.sales, stock)
+    except SupportError:  # exports of whole orders name no product, and their regions still have discounts
+        weeks = weeks_of_panel(panel)
+    return promotion_profile(weeks, seed=seed)
+
+
+def _demand(shop: Shop, holes: Sequence[Hole], seed: int) -> tuple[RegionDemand, ...]:
+    """Forecasts of the days after the last one. Days that are not known are no days without orders: they end before."""
+    first = max([shop.first, *(hole.last + timedelta(days=1) for hole in holes if not hole.channels)])
+    span = first, max(shop.last, first)
+    several = len(shop.regions) > 1
+    return tuple(
+        RegionDemand(
+            region=region, model=_told(lambda lines=lines, shares=shares: _forecast(lines, span, shares, seed))
+        )
+        for region, lines, shares in (
+            *([(None, shop.lines, order_shares(shop.lines, shop.regions))] if several else []),
+            *((code, shop.lines.filter(pl.col("country") == code), {code: 1.0}) for code in shop.regions),
+        )
+    )
+
+
+def _buyers(cleaned: Cleaned, shop: Shop, base: CustomerBase, seed: int) -> Buyers:
+    chance = purchase_chance(shop.with_its_customers(cleaned), seed=seed)
+    assert len(chance.now) == len(base.segment), "chances and segments are of the same customers"
+    then = base.segment[chance.judged]
+    names = range(len(base.ids))
+    misses = [float(chance.told[then == s].mean() - chance.came[then == s].mean()) for s in names if (then == s).any()]
+    miss = float(np.mean(np.square(misses)))
+    segments: list[SegmentChance] = []
+    for s in names:
+        now, judged = chance.now[base.segment == s], int((then == s).sum())
+        if len(now) < LEAST_SHOWN:
+            continue
+        mean = float(now.mean())
+        half = 1.96 * float(np.sqrt((now * (1.0 - now)).sum() / len(now) ** 2 + miss))
+        is_shown = judged >= LEAST_SHOWN
+        segments.append(
+            SegmentChance(
+                segment=s,
+                customers=len(now),
+                share=Interval(value=mean, low=max(mean - half, 0.0), high=min(mean + half, 1.0)),
+                judged=judged,
+                expected=float(chance.told[then == s].mean()) if is_shown else None,
+                bought=float(chance.came[then == s].mean()) if is_shown else None,
+            )
+        )
+    return Buyers(chance=chance, segments=tuple(segments))
+
+
+def _value(base: CustomerBase, segment: int) -> SegmentValue:
+    own = base.segment == segment
+    if own.sum() < LEAST_SHOWN:
+        return SegmentValue(segment=segment, fit=Told(why_not="group_too_small"), score=None)
+    purchases = base.purchases.of(own)
+    # A mean value needs no first purchase that was seen, so that nobody is left out.
+    fit = _told(lambda: fit_gamma_gamma(repeat_summary(purchases, burn_in_days=0)))
+    if fit.value is not None and not np.isfinite(fit.value.mean_value.value):
+        fit = Told[GammaGammaFit](why_not="no_finite_mean")
+    score = None if fit.value is None else _told(lambda: value_score(purchases, HORIZON_DAYS)).value
+    return SegmentValue(segment=segment, fit=fit, score=score)
+
+
+def _forecast(lines: pl.DataFrame, span: tuple[date, date], shares: Mapping[str, float], seed: int) -> DemandModel:
+    first, orders = daily_orders(lines, span)
+    return demand_model(first, orders, shares, seed=seed)
