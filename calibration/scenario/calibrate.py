@@ -40,6 +40,7 @@ from xbopt.imports.coverage import Span, longest_covered
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
 from xbopt.imports.rates import converted, unrated
+from xbopt.imports.tables import REFUND_MONEY
 
 if TYPE_CHECKING:
     from xbopt.studies.simulate import Progress
@@ -255,7 +256,7 @@ def _clean(tables: Mapping[str, pl.DataFrame], currency: str | None) -> tuple[Cl
     chosen = currency or only_currency(orders.filter(pl.col("status").fill_null("sold") == "sold"))
     rates, refunds = tables.get("rates"), tables.get("refunds")
     same = converted(orders, _MONEY, to=chosen, rates=rates).frame
-    back = None if refunds is None else converted(refunds, ("amount",), to=chosen, rates=rates).frame
+    back = None if refunds is None else converted(refunds, REFUND_MONEY, to=chosen, rates=rates).frame
     cleaned = clean(same, back)
     if cleaned.sales.is_empty():
         taken = ", ".join(f"{count.rule} {count.rows:,}" for count in cleaned.counts if count.rows)
