@@ -26,7 +26,7 @@ from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.next_tests import next_tests
-from xbopt.calibration.scenario.order_value import check_order_value
+from xbopt.calibration.scenario.order_value import check_local_amounts, check_order_value
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
@@ -170,7 +170,7 @@ def calibrate_tables(
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
     like = None if chosen.like is None else started_from(chosen.like, currency=shop.currency, day=start)
-    unusual = check_order_value(shop, chosen.trade, like)
+    unusual = (*check_local_amounts(shop), *check_order_value(shop, chosen.trade, like))
     draft = like or _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
     price = _prices(cleaned, tables.get("stock"))

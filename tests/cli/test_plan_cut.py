@@ -23,7 +23,9 @@ def test_every_face_tells_how_much_of_a_plan_is_not_spent_and_from_when(xbopt_co
     file = tmp_path / "plan.csv"
     plan = built_in_policy("uniform", MARKET)
     write_plan(replace(plan, spend_base=1.4 * plan.spend_base), MARKET.scenario, file)
-    told = "plan.csv asks for €15,680, €4,480 beyond the budget of €11,200. €4,480 of it is not spent, from Oct 25, 2026"
+    told = (
+        "plan.csv asks for €15,680, €4,480 beyond the budget of €11,200. €4,480 of it is not spent, from Oct 25, 2026"
+    )
     asked = ("simulate", "quickstart", "--policy", str(file), "--runs", "2")
     assert told in " ".join(xbopt_command(*asked).out.split())
     document = json.loads(xbopt_command(*asked, "--json").out)["plan_cut"]
