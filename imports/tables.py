@@ -58,8 +58,9 @@ REFUNDS: Mapping[str, ColumnKind] = {
     "currency": "text",
     "source": "text",
 }
-"""One row a refund; ``amount``, what the buyer got back, is positive. ``net_amount`` is what of it was net revenue, where
-the source says so: without tax and shipping. ``dated_by`` is ``refund`` or, where no other day is known, ``order``."""
+"""One row a refund; ``amount``, what the buyer got back, is positive. ``net_amount`` is what of it was net revenue,
+without tax and shipping, where the source says so. ``dated_by`` is ``refund`` or, where no other day is known,
+``order``."""
 
 REFUND_MONEY = ("amount", "net_amount")
 

@@ -7,9 +7,9 @@ def without_repeated(rows: pl.DataFrame, order: str, columns: list[str], *, file
     """Leave out an order's lines that stand elsewhere in the file once more, alike in every column.
 
     Exports keep the lines of an order together, so that a run of them further down that repeats the first one line by
-    line is the same order again. Where two exports were joined, one run ends at the seam and another begins, though both
-    are of one order. Lines that are alike within a run are lines of their own. Where orders come back with other lines
-    more often than with the same ones, the file does not keep orders together, and nothing is left out.
+    line is the same order again. Where two exports were joined, one run ends at the seam and another begins, though
+    both are of one order. Lines that are alike within a run are lines of their own. Where orders come back with other
+    lines more often than with the same ones, the file does not keep orders together, and nothing is left out.
 
     Args:
         rows: Rows of whole orders, as texts.

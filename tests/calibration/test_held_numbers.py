@@ -12,9 +12,9 @@ from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Options
 from xbopt.calibration.scenario.draft import Draft, Held, Source
+from xbopt.calibration.scenario.order_value import check_local_amounts
 from xbopt.calibration.scenario.regions import put_order_levels
 from xbopt.calibration.scenario.shop import Country, Shop
-from xbopt.calibration.scenario.order_value import check_local_amounts
 from xbopt.core.errors import CalibrationError
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat

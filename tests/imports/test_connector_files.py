@@ -176,7 +176,7 @@ def test_a_log_of_decisions_is_sent_to_evaluate(importing: Importing, name: str,
 
 
 @pytest.mark.parametrize(
-    "head, row",
+    ("head", "row"),
     [
         pytest.param(
             "date_day,shop_id,count_orders,net_sales,returns,currency,iana_timezone",
