@@ -58,12 +58,13 @@ def plan_cut(plan: object, market: MarketParameters) -> PlanCut | None:
     days = missing.sum(axis=(1, 2, 3))
     first = int(np.flatnonzero(days > min(_SMALLEST_MONEY, 0.5 * float(days.max())))[0])
     _, _, channels = axis_names(scenario)
-    lost = {channels[c]: float(by_channel[c]) for c in np.argsort(-by_channel, kind="stable").tolist()}
+    amounts: list[float] = by_channel.tolist()
+    lost = sorted(zip(channels, amounts, strict=True), key=lambda one: -one[1])
     return PlanCut(
         plan=plan.name,
         planned_base=float(asked.sum()),
         budget_base=scenario.limits.total_base,
         cut_base=float(missing.sum()),
         first_day=scenario.date_of(first),
-        by_channel={name: amount for name, amount in lost.items() if amount > 0.0},
+        by_channel={name: amount for name, amount in lost if amount > 0.0},
     )
