@@ -22,6 +22,9 @@ _UNLIKELY = 1e-3
 _USUAL = 0.99
 _TURNS = 20
 _SAME_PRICE = 0.005
+_TICKS = (1000.0, 500.0, 100.0, 50.0, 10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01)
+_ON_TICKS = 0.95
+"""Share of lines whose price is on a step of a list before prices count as rounded to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class PriceCells:
         region: Number of the region of each cell.
         products: Names of the products.
         regions: Names of the regions.
+        tick: Step of the price list of its region, in the money of the lines; 0 where prices are on none.
         one_line_a_day: Whether lines are sums already, one a product, region and day, so that orders are unknown.
         left_out: Cells and series that were left out, by rule.
         price_changes: How often the price differs from that of the week before.
@@ -57,6 +61,7 @@ class PriceCells:
     series: IntArray = field(repr=False)
     product: IntArray = field(repr=False)
     region: IntArray = field(repr=False)
+    tick: FloatArray = field(repr=False)
     products: tuple[str, ...] = field(repr=False)
     regions: tuple[str, ...]
     one_line_a_day: bool
@@ -145,12 +150,27 @@ def price_cells(lines: "pl.DataFrame", asked: "pl.DataFrame", stock: "pl.DataFra
         series=_whole(kept.select(pl.struct(own).rank("dense") - 1).to_series()),
         product=_whole(kept.select(pl.col("product").rank("dense") - 1).to_series()),
         region=_whole(kept.select(pl.col("region").rank("dense") - 1).to_series()),
+        tick=_floats(kept.join(_price_ticks(asked), on="region", how="left", maintain_order="left")["tick"]),
         products=tuple(products.to_list()),
         regions=tuple(regions.to_list()),
         one_line_a_day=summed,
         left_out={rule: count for rule, count in left_out.items() if count},
         price_changes=int(changes or 0),
     )
+
+
+def _price_ticks(asked: "pl.DataFrame") -> "pl.DataFrame":
+    """``region`` and ``tick``: the widest usual step on which its list prices lie, whatever they end with."""
+    import polars as pl
+
+    price = pl.col("log_list").exp()
+    found = pl.lit(0.0)
+    for step in reversed(_TICKS):
+        # In thousandths of a step, so that 2.99 and 3.99 end alike whatever a logarithm did to their last bits.
+        ending = (price / step * 1000.0).round().cast(pl.Int64) % 1000
+        most = ending.filter(ending == ending.mode().min()).len() / pl.len()
+        found = pl.when(most >= _ON_TICKS).then(step).otherwise(found)
+    return asked.group_by("region").agg(found.alias("tick"))
 
 
 def _with_price_elsewhere(grid: "pl.DataFrame") -> "pl.DataFrame":

@@ -101,7 +101,7 @@ def fit_prices(cells: PriceCells, instruments: FloatArray | None) -> PriceFit:
             if told.instruments is None or not told.instruments.is_weak:
                 return told
             weak = told.instruments
-        control = time_control(cells.log_price, *places)
+        control = time_control(cells.log_price, *places, cells.tick)
         if control is None:
             return PriceFit(
                 reason="prices_moved_together" if cells.price_changes else "prices_never_moved", instruments=weak

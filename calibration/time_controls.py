@@ -15,16 +15,21 @@ _LEAST_MOVE = 1e-3
 _HALF_YEAR = 26
 
 
-def time_control(moved: FloatArray, series: IntArray, region: IntArray, week: IntArray) -> Control | None:
+def time_control(
+    moved: FloatArray, series: IntArray, region: IntArray, week: IntArray, tick: FloatArray | None = None
+) -> Control | None:
     """The strictest control that leaves enough of what moves; None where nothing does.
 
-    It looks at prices alone and never at demand, so that it cannot choose a result.
+    It looks at prices alone and never at demand, so that it cannot choose a result. What rounding leaves of a course
+    that all share is no move of its own: of what is left, as much is taken off as the common course leaves once it is
+    rounded.
 
     Args:
         moved: What moves sales: log prices, discounts or instruments ``(N,)`` or ``(N, K)``.
         series: Number of the series ``(N,)``.
         region: Number of the region ``(N,)``.
         week: Number of the week ``(N,)``.
+        tick: Of log prices, the step of the price list that each stands on ``(N,)``; 0 for none.
     """
     ones, columns = np.ones(len(week)), moved.reshape(len(week), -1)
     own = absorb(columns, [numbered(series)], ones)
@@ -33,13 +38,28 @@ def time_control(moved: FloatArray, series: IntArray, region: IntArray, week: In
         return None
     candidates: tuple[Control, ...] = ("region_week", "week", "smooth")
     for control in candidates:
-        smooth, groups = control_terms(control, series, region, week)
-        left = absorb(np.column_stack([columns, smooth]), groups, ones)
-        rest, wave = left[:, : columns.shape[1]], left[:, columns.shape[1] :]
-        rest = rest - wave @ np.linalg.lstsq(wave, rest, rcond=None)[0] if smooth.shape[1] else rest
-        if ((rest**2).mean(axis=0) / np.maximum(size, 1e-300)).max(initial=0.0) > _LEAST_SHARE:
+        terms = control_terms(control, series, region, week)
+        rest = _rest(columns, *terms)
+        own = (rest**2).mean(axis=0)
+        if tick is not None and tick.any():
+            own = own - (_rest(_on_ticks(columns - rest, tick[:, None]), *terms) ** 2).mean(axis=0)
+        if (own / np.maximum(size, 1e-300)).max(initial=0.0) > _LEAST_SHARE:
             return control
     return None
+
+
+def _rest(columns: FloatArray, smooth: FloatArray, groups: list[IntArray]) -> FloatArray:
+    """What a control leaves of columns ``(N, K)``."""
+    left = absorb(np.column_stack([columns, smooth]), groups, np.ones(len(columns)))
+    rest, wave = left[:, : columns.shape[1]], left[:, columns.shape[1] :]
+    return rest - wave @ np.linalg.lstsq(wave, rest, rcond=None)[0] if smooth.shape[1] else rest
+
+
+def _on_ticks(log_price: FloatArray, tick: FloatArray) -> FloatArray:
+    """Log prices at the nearest step of the list, one step at least."""
+    step = np.where(tick > 0.0, tick, 1.0)
+    steps = np.maximum(np.round(np.exp(log_price) / step), 1.0)
+    return np.where(tick > 0.0, np.log(steps * step), log_price)
 
 
 def control_terms(

@@ -223,11 +223,14 @@ def _write_reports(
 def _print_result(result: "SimulationResult", gain: "MediaEffect | None", marginals: "Marginals | None") -> None:
     from xbopt.reports.simulation.bridge import bridge_table, build_bridge
     from xbopt.reports.simulation.tables import limits_report, result_tables
+    from xbopt.reports.simulation.verdict import plan_cut_sentence
     from xbopt.studies.rules_in_force import rules_in_force
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
     worlds = "1 world" if result.runs == 1 else f"{numbers.count(result.runs)} worlds"
+    if result.plan_cut is not None:
+        console.print(f"Warning: {plan_cut_sentence(result.plan_cut, numbers)}", markup=False, soft_wrap=True)
     print_warnings(console, result.market)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(

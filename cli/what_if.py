@@ -66,12 +66,14 @@ def what_if_command(
 
 def _print(result: "WhatIfResult") -> None:
     from xbopt.reports.change_words import meaning_lines
-    from xbopt.reports.what_if import change_sentence, today_sentence, what_if_table
+    from xbopt.reports.what_if import change_sentence, cut_lines, today_sentence, what_if_table
     from xbopt.simulator.build import build_market
 
     scenario = result.scenario
     console, numbers = result_console(), terminal_numbers(scenario.base_currency)
     print_warnings(console, build_market(scenario))
+    for line in cut_lines(result, numbers):
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(today_sentence(result, numbers), markup=False)
     for one in result.changes:

@@ -11,6 +11,7 @@ _PAID = ("tax", "shipping", "duty")
 def with_net_amount(refunds: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Refunds with ``net_amount``, the net revenue that goes with them; 0 where the goods of their order were free.
 
+    Where the source states it, it stays: what is net already is not netted again.
     A refund without an article pays back the goods of its order first, and shipping and duties only beyond them. Tax
     goes off at the order's own rate. Where the order or what it paid is not known, the whole shop's shares hold.
 
@@ -29,7 +30,8 @@ def with_net_amount(refunds: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     shop = _paid(money.select(sums))
     orders = _paid(money.drop_nulls("order_id").group_by("order_id").agg(sums)).filter(pl.col("_paid") > 0.0)
     goods, paid, net = shop.row(0) if shop["_paid"].item() > 0.0 else (1.0, 1.0, 1.0)
-    back = pl.col("amount").sum().over("order_id")
+    stated = pl.col("net_amount") if "net_amount" in refunds.columns else pl.lit(None, dtype=pl.Float64)
+    back = pl.when(stated.is_null()).then("amount").sum().over("order_id")
     # Up to the price of the goods all is for goods; of more than was paid, as much as of the whole order.
     of_order = pl.max_horizontal(pl.min_horizontal(back, "_goods"), back * pl.col("_goods") / pl.col("_paid")) / back
     part_of_goods = pl.when(pl.col("sku").is_not_null()).then(1.0)
@@ -39,7 +41,7 @@ def with_net_amount(refunds: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     rate = untaxed.when(pl.col("_goods") == 0.0).then(0.0).otherwise(net / goods if goods > 0.0 else 1.0)
     return (
         refunds.join(orders, on="order_id", how="left", maintain_order="left")
-        .with_columns((pl.col("amount") * share * rate).alias("net_amount"))
+        .with_columns(pl.coalesce(stated, pl.col("amount") * share * rate).alias("net_amount"))
         .drop("_goods", "_paid", "_net")
     )
 

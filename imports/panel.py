@@ -22,6 +22,7 @@ from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
 from xbopt.imports.net_refunds import with_net_amount
 from xbopt.imports.rates import converted
+from xbopt.imports.tables import REFUND_MONEY
 
 NoteCode = Literal[
     "yearly_rates",
@@ -261,9 +262,8 @@ def _refunds(
     """Net revenue paid back by day and country: the refund's own, else that of its order, else shared as media are."""
     if refunds is None:
         return None
-    paid = converted(refunds.filter(pl.col("date").is_not_null()), ("amount",), to=currency, rates=rates).frame
-    if "net_amount" not in paid.columns:  # cleaning has told it already, and taken out what is none
-        paid = with_net_amount(paid, lines)
+    paid = converted(refunds.filter(pl.col("date").is_not_null()), REFUND_MONEY, to=currency, rates=rates).frame
+    paid = with_net_amount(paid, lines)  # what cleaning has told stays
     homes = lines.drop_nulls("order_id").unique("order_id", keep="first", maintain_order=True)
     paid = paid.join(homes.select("order_id", pl.col("country").alias("home")), on="order_id", how="left")
     paid = paid.select(

@@ -8,6 +8,7 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.core.tables.reference_rates import reference_rate
+from xbopt.imports.tables import REFUND_MONEY
 
 _MOST_DAYS_BACK = 10
 """Rates are not set on weekends and holidays; the last one holds for so many days."""
@@ -54,7 +55,7 @@ class Unrated:
 
 MONEY: Mapping[str, Sequence[str]] = {
     "transactions": ("net_revenue", "unit_price"),
-    "refunds": ("amount",),
+    "refunds": REFUND_MONEY,
     "media": ("spend",),
 }
 """Tables whose money is added up, and the columns that tell whether a row has some."""

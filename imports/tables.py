@@ -53,11 +53,16 @@ REFUNDS: Mapping[str, ColumnKind] = {
     "sku": "text",
     "quantity": "number",
     "amount": "money",
+    "net_amount": "money",
     "dated_by": "text",
     "currency": "text",
     "source": "text",
 }
-"""One row a refund; ``amount`` is positive. ``dated_by`` is ``refund`` or, where no other day is known, ``order``."""
+"""One row a refund; ``amount``, what the buyer got back, is positive. ``net_amount`` is what of it was net revenue,
+without tax and shipping, where the source says so. ``dated_by`` is ``refund`` or, where no other day is known,
+``order``."""
+
+REFUND_MONEY = ("amount", "net_amount")
 
 MEDIA: Mapping[str, ColumnKind] = {
     "date": "date",

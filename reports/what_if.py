@@ -6,7 +6,8 @@ from xbopt.core.paired import PairedDifference
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.words import GOAL_WORDS
-from xbopt.reports.simulation.document import number_or_none
+from xbopt.reports.simulation.document import number_or_none, plan_cut_json
+from xbopt.reports.simulation.verdict import plan_cut_sentence
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit
 from xbopt.studies.what_if import Answer, WhatIf, WhatIfResult
@@ -35,7 +36,11 @@ def _entry(result: WhatIfResult, one: WhatIf) -> dict[str, object]:
         "runs": result.runs,
         "seed": result.seed,
         "confidence": result.confidence,
-        "today": {"kept": _answer(result.today)["value"], "remade": _answer(result.remade_today)["value"]},
+        "today": {
+            "kept": _answer(result.today)["value"],
+            "remade": _answer(result.remade_today)["value"],
+            "plan_cut": plan_cut_json(result.today.plan_cut),
+        },
         "kept": _answer(one.kept),
         "remade": remade,
         "note": one.note,
@@ -47,6 +52,7 @@ def _answer(answer: Answer) -> dict[str, object]:
         "difference": _parts(answer.difference),
         "value": _parts(answer.figures),
         "media_spend": answer.media_base,
+        "plan_cut": plan_cut_json(answer.plan_cut),
     }
 
 
@@ -81,6 +87,18 @@ def _interval(difference: PairedDifference, unit: Unit, numbers: NumberFormat) -
         numbers.signed(value, unit, symbol=False) for value in (difference.mean, difference.low, difference.high)
     )
     return mean if difference.low == difference.high else f"{mean} ({low} to {high})"
+
+
+def cut_lines(result: WhatIfResult, numbers: NumberFormat) -> tuple[str, ...]:
+    """What limits take from the plan that is kept, as things are and where a change takes more or less."""
+    today = result.today.plan_cut
+    lines = () if today is None else (f"Warning: {plan_cut_sentence(today, numbers)}",)
+    changed = [one for one in result.changes if one.kept.plan_cut not in (None, today)]
+    return *lines, *(
+        f"Warning: {one.change.text}: {plan_cut_sentence(one.kept.plan_cut, numbers)}"
+        for one in changed
+        if one.kept.plan_cut is not None
+    )
 
 
 def today_sentence(result: WhatIfResult, numbers: NumberFormat) -> str:

@@ -42,6 +42,7 @@ from xbopt.studies.kpis import (
     segment_rows,
 )
 from xbopt.studies.panel import PanelRecorder
+from xbopt.studies.plan_cut import PlanCut, plan_cut
 from xbopt.studies.shadows import shadows_of
 from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
 
@@ -94,6 +95,7 @@ class SimulationResult:
         notes: What was read otherwise than it stands in the plan's file, and that a run was trained for another budget,
             in sentences.
         exploration_cost: What exploration takes from the margin; None where nothing explores, or nobody asked.
+        plan_cut: What limits take from the plan; None where they take nothing, or the policy is no fixed plan.
     """
 
     scenario: Scenario = field(repr=False)
@@ -114,6 +116,7 @@ class SimulationResult:
     performance: Performance
     notes: tuple[str, ...] = field(default=(), repr=False)
     exploration_cost: ExplorationCost | None = None
+    plan_cut: PlanCut | None = None
 
     @property
     def margins(self) -> FloatArray:
@@ -193,7 +196,7 @@ def simulate(
     loaded = market.scenario
     chosen: Policy = policy_from(policy, believed or market) if isinstance(policy, str) else policy
     named = policy if isinstance(policy, str) else origin or ""
-    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    notes, cut = chosen.notes if isinstance(chosen, ScheduledPolicy) else (), plan_cut(chosen, market)
     if named:
         notes = (*notes, *run_notes(named, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
@@ -298,6 +301,7 @@ def simulate(
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
         notes=notes,
         exploration_cost=cost,
+        plan_cut=cut,
     )
 
 

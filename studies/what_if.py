@@ -31,6 +31,7 @@ from xbopt.studies.compare import CONFIDENCE, measured
 from xbopt.studies.edits import with_edits
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange
+from xbopt.studies.plan_cut import PlanCut
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import CELL_COUNTS
 
@@ -50,12 +51,14 @@ class Answer:
         figures: By measure, over worlds.
         difference: By measure, less what the same kind of plan, kept or made anew, brings without the change.
         media_base: Mean media spend.
+        plan_cut: What limits take from the plan; None where they take nothing.
     """
 
     values: dict[str, FloatArray] = field(repr=False)
     figures: dict[str, WorldRange]
     difference: dict[str, PairedDifference]
     media_base: float
+    plan_cut: PlanCut | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,7 @@ class _Asked:
             figures={name: WorldRange.of(each) for name, each in values.items()},
             difference=self.less(values, values if before is None else before.values),
             media_base=result.kpis["media_spend"].mean,
+            plan_cut=result.plan_cut,
         )
 
     def less(self, after: dict[str, FloatArray], before: dict[str, FloatArray]) -> dict[str, PairedDifference]:

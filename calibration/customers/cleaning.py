@@ -123,8 +123,7 @@ def clean(
             back = _refunds_of(usable, taken[rule])
     sold, anonymous = rows, taken.get("missing_customer", rows.clear())
     given_sales = pl.concat([sold, anonymous])
-    paid_back = with_net_amount(back.filter(~pl.col("is_net")), given_sales)
-    back = pl.concat([paid_back, back.filter("is_net").with_columns(pl.col("amount").alias("net_amount"))]).sort("back")
+    back = with_net_amount(back, given_sales)
     currencies = given_sales["currency"].drop_nulls().unique().sort().to_list()
     if len(currencies) > 1:
         raise CalibrationError(
@@ -134,7 +133,7 @@ def clean(
     return Cleaned(
         transactions=_with_revenue(sold),
         anonymous=_with_revenue(anonymous),
-        refunds=back.select(*REFUNDS, "net_amount"),
+        refunds=back.select(*REFUNDS),
         rows_in=given,
         counts=tuple(_count(rule, gone) for rule, gone in taken.items()),
         voiding_refunds=voiding,
@@ -209,15 +208,18 @@ def first_and_last_day(rows: pl.DataFrame) -> tuple[date, date]:
 def _refunds_of(stated: pl.DataFrame, reversals: pl.DataFrame) -> pl.DataFrame:
     """Refunds as stated and those that stood among the orders, with ``time`` where known and a number ``back``.
 
-    The amount of those among the orders is net of tax, as the lines are: ``is_net``.
+    The amount of those among the orders is net of tax, as the lines are.
     """
     value = pl.coalesce(-pl.col("net_revenue").abs(), pl.col("quantity") * pl.col("unit_price")).abs()
     turned = reversals.with_columns(
-        value.alias("amount"), pl.lit("refund").alias("dated_by"), -pl.col("quantity").alias("quantity")
+        value.alias("amount"),
+        value.alias("net_amount"),
+        pl.lit("refund").alias("dated_by"),
+        -pl.col("quantity").alias("quantity"),
     ).filter(pl.col("amount") > 0.0)
     time = pl.lit(None, dtype=reversals.schema["time"]).alias("time")
-    turned = turned.with_columns(is_net=True).select(*REFUNDS, "time", "is_net")
-    return pl.concat([stated.with_columns(time, is_net=False), turned]).with_row_index("back")
+    turned = turned.select(*REFUNDS, "time")
+    return pl.concat([stated.with_columns(time), turned]).with_row_index("back")
 
 
 def _with_revenue(rows: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from xbopt.calibration.scenario.insights import insights_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.next_tests import next_tests
-from xbopt.calibration.scenario.order_value import check_order_value
+from xbopt.calibration.scenario.order_value import check_local_amounts, check_order_value
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
@@ -42,6 +42,7 @@ from xbopt.imports.coverage import Span, longest_covered
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
 from xbopt.imports.rates import converted, unrated
+from xbopt.imports.tables import REFUND_MONEY
 
 if TYPE_CHECKING:
     from xbopt.studies.simulate import Progress
@@ -174,7 +175,7 @@ def calibrate_tables(
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
     like = None if chosen.like is None else started_from(chosen.like, currency=shop.currency, day=start)
-    unusual = check_order_value(shop, chosen.trade, like)
+    unusual = (*check_local_amounts(shop), *check_order_value(shop, chosen.trade, like))
     draft = like or _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
     price = _prices(cleaned, tables.get("stock"))
@@ -272,7 +273,7 @@ def _clean(tables: Mapping[str, pl.DataFrame], currency: str | None) -> tuple[Cl
     chosen = currency or only_currency(orders.filter(pl.col("status").fill_null("sold") == "sold"))
     rates, refunds = tables.get("rates"), tables.get("refunds")
     same = converted(orders, _MONEY, to=chosen, rates=rates).frame
-    back = None if refunds is None else converted(refunds, ("amount",), to=chosen, rates=rates).frame
+    back = None if refunds is None else converted(refunds, REFUND_MONEY, to=chosen, rates=rates).frame
     cleaned = clean(same, back)
     if cleaned.sales.is_empty():
         taken = ", ".join(f"{count.rule} {count.rows:,}" for count in cleaned.counts if count.rows)

@@ -1,5 +1,10 @@
-"""Whether the money of orders can be in the currency that they name: what an order is worth against its trade."""
+"""Whether the money of orders can be in the currency that they name.
 
+What an order is worth is held against its trade, and what a country pays for an article against what others do.
+"""
+
+import math
+from collections.abc import Sequence
 from typing import cast
 
 import polars as pl
@@ -10,6 +15,14 @@ from xbopt.calibration.scenario.shop import Shop
 from xbopt.core.defaults.ledger import figures
 from xbopt.core.defaults.order_values import FAR, TOO_FAR, times_outside, usual_order_values
 from xbopt.core.errors import CalibrationError
+from xbopt.core.tables.market_names import countries
+from xbopt.core.tables.reference_rates import reference_rate
+
+_LEAST_RATE = 1.8
+"""Rates nearer to 1 are not told from prices that differ between countries."""
+_NEAR = 0.25
+"""How far the log of a ratio of prices may lie from that of the rate, as a share of it."""
+_LEAST_ARTICLES, _LEAST_LINES = 3, 20
 
 
 def check_order_value(shop: Shop, trade: str | None, like: Draft | None) -> tuple[Finding, ...]:
@@ -49,6 +62,47 @@ def check_order_value(shop: Shop, trade: str | None, like: Draft | None) -> tupl
             is_loud=True,
         ),
     )
+
+
+def check_local_amounts(shop: Shop) -> tuple[Finding, ...]:
+    """Tell the countries whose prices are an exchange rate away from those of the same articles at home.
+
+    Amounts in a country's own currency that are marked with the shop's are as many times too large as the rate says;
+    amounts in the shop's that are marked with the country's own were converted, and are as many times too small.
+
+    Args:
+        shop: Its lines. Home are the countries whose own currency is the shop's.
+    """
+    own = {code: known.currency for code, known in countries().items()}
+    home = [code for code in shop.regions if own.get(code) == shop.currency]
+    found: list[Finding] = []
+    for code in shop.regions:
+        local = own.get(code, shop.currency)
+        rate = None if local == shop.currency else reference_rate(shop.currency, local, shop.last.year)
+        if rate is None or not (distance := abs(math.log(rate))) >= math.log(_LEAST_RATE):
+            continue
+        times, articles = _times_elsewhere(shop.lines, code, home)
+        if articles < _LEAST_ARTICLES:
+            continue
+        for marked, likely, factor in ((shop.currency, local, rate), (local, shop.currency, 1.0 / rate)):
+            if abs(math.log(times / factor)) <= _NEAR * distance:
+                told = {"times": times, "rate": rate, "articles": float(articles)}
+                subjects = (code, marked, likely, shop.currency, local)
+                found.append(Finding(code="amounts_in_other_money", subjects=subjects, figures=told, is_loud=True))
+    return tuple(found)
+
+
+def _times_elsewhere(lines: pl.DataFrame, code: str, home: Sequence[str]) -> tuple[float, int]:
+    """Median over articles of their price in a country over that at home, and the number of articles in both."""
+    price = (pl.col("list_value") / pl.col("quantity")).median()
+    priced = lines.filter((pl.col("list_value") > 0.0) & (pl.col("quantity") > 0.0) & pl.col("sku").is_not_null())
+    there = priced.filter(pl.col("country") == code)
+    if there.height < _LEAST_LINES:
+        return 1.0, 0
+    at_home = priced.filter(pl.col("country").is_in(home)).group_by("sku").agg(price.alias("home"))
+    both = there.group_by("sku").agg(price.alias("there")).join(at_home, on="sku")
+    median = both.select((pl.col("there") / pl.col("home")).median()).item()
+    return (1.0, 0) if median is None else (cast("float", median), both.height)
 
 
 def _order_values(draft: Draft) -> tuple[float, ...]:

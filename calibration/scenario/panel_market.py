@@ -173,7 +173,7 @@ def _draft(like: Scenario, fit: MarketFit, chosen: Options) -> Draft:
         data=head | {key: value for key, value in plain.items() if key not in head} | {"horizon": horizon},
         taken_over=tuple(entries),
         unsourced=Source(evidence="E", source=f"Taken over from {like.name}"),
-        sources={"horizon.days": Source(evidence="E", source="By choice")},
+        sources={"horizon.days": Source(evidence="set", source="By choice")},
     )
 
 
@@ -198,7 +198,9 @@ def _put_media(draft: Draft, like: Scenario, panel: CalibrationPanel, start: dat
     total = float(late.sum())
     if total > 0.0:
         names = like.regions, like.segments, like.channels
-        source = Source(evidence="M", source=f"Media of the last {len(late)} days of the panel, carried on")
+        source = Source(
+            evidence="set", source=f"By choice: media of the last {len(late)} days of the panel, carried on"
+        )
         draft.put(("budget", "total_base"), rounded(total / len(late) * days), source)
         cells = late.sum(axis=0)
         plan: Plain = {

@@ -48,7 +48,7 @@ def put_plan(
     late = [] if ends is None else [day for day in covered if day <= ends][-7 * LATE_WEEKS :]
     rows = media.filter(pl.col("date").is_in(late))
     spent = float(rows["spend"].sum() or 0.0)
-    told = Source(evidence="E", source="By choice: the shares of revenue", note="No table tells media by segment")
+    told = Source(evidence="set", source="By choice: the shares of revenue", note="No table tells media by segment")
     if spent > 0.0:
         when = f"the {LATE_WEEKS} weeks before {start}"
         if late[0] < start - timedelta(weeks=LATE_WEEKS):

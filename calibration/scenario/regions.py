@@ -156,8 +156,9 @@ def put_order_levels(draft: Draft, shop: Shop, segment_of: pl.DataFrame) -> None
         if not _LEVELS[0] <= value <= _LEVELS[1]:
             raise CalibrationError(
                 f"An order of {code} is worth {value:.3g} times one of the same customers elsewhere: its money is "
-                "most likely in another currency, or in cents. Look at the orders of that country, or leave it out "
-                "with --regions."
+                f"most likely in another currency, or in cents. Import the orders of {code} again with the currency "
+                "that was paid (--columns currency=NAME, or --currency for a file of that country alone), or leave it "
+                "out with --regions."
             )
         source = Source(
             evidence="M",

@@ -3,20 +3,22 @@
 import polars as pl
 
 
-def without_repeated(rows: pl.DataFrame, order: str, columns: list[str]) -> pl.DataFrame:
+def without_repeated(rows: pl.DataFrame, order: str, columns: list[str], *, file: str) -> pl.DataFrame:
     """Leave out an order's lines that stand elsewhere in the file once more, alike in every column.
 
     Exports keep the lines of an order together, so that a run of them further down that repeats the first one line by
-    line is the same order again. Lines that are alike within a run are lines of their own. Where orders come back with
-    other lines more often than with the same ones, the file does not keep orders together, and nothing is left out.
+    line is the same order again. Where two exports were joined, one run ends at the seam and another begins, though
+    both are of one order. Lines that are alike within a run are lines of their own. Where orders come back with other
+    lines more often than with the same ones, the file does not keep orders together, and nothing is left out.
 
     Args:
         rows: Rows of whole orders, as texts.
         order: Column of the order's id; an empty cell belongs to the order above.
         columns: Columns that are read.
+        file: Column of the number of the file joined into this one.
     """
     runs = rows.select(pl.col(order).forward_fill().alias("__order"), *(name for name in columns if name != order))
-    runs = runs.with_columns(pl.col("__order").rle_id().alias("__run"))
+    runs = runs.with_columns(pl.struct("__order", rows[file]).rle_id().alias("__run"))
     if runs["__run"].n_unique() == runs["__order"].n_unique():
         return rows
     runs = runs.with_columns(pl.int_range(pl.len()).over("__run").alias("__place"))

@@ -21,6 +21,8 @@ from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.steps.step import StepContext
 
 ROW = "__row"
+FILE = "__file"
+"""Which of the files that were joined a row is of: a new one begins with each head."""
 NO_DAY, FUTURE_DAY = "no day that can be read", "a day in the future"
 LONG_ROW, TOTALS = "more cells than the head", "totals"
 REPEATED_ORDER = "an order that the file holds twice"
@@ -62,7 +64,7 @@ class RowReader:
         """
         texts = self._data_rows(batch)
         if "transactions" in self.profile.tables and "order_id" in self.layout.bound:
-            once = without_repeated(texts, "order_id", list(self.layout.bound))
+            once = without_repeated(texts, "order_id", list(self.layout.bound), file=FILE)
             self.tally.drop(REPEATED_ORDER, texts.height - once.height)
             texts = once
         if "media" in self.profile.tables:
@@ -91,6 +93,7 @@ class RowReader:
             for text in texts.filter(matches(FIRST, remark.pattern))[FIRST].to_list():
                 self.read_remark(remark, text)
         texts = self._taken_out(texts, layout.is_remark(), NO_DATA[1])
+        texts = texts.with_columns(layout.is_head().cum_sum().alias(FILE))
         texts = self._taken_out(texts, layout.is_head(), NO_DATA[2])
         if texts.height:
             tally.short_at_end = bool(texts[SHORT][-1])

@@ -168,6 +168,13 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"{n.money(f.figures['low'])} to {n.money(f.figures['high'])}: see that the money is in {f.subjects[0]}, and "
         "not in cents. If not, import the orders again with the right --currency."
     ),
+    "amounts_in_other_money": lambda f, n: (
+        f"The same {n.count(f.figures['articles'])} articles cost {f.figures['times']:.3g} times as much in "
+        f"{f.subjects[0]} as at home, and {f.figures['rate']:.4g} {f.subjects[4]} are 1 {f.subjects[3]}: the amounts "
+        f"of {f.subjects[0]} are most likely in {f.subjects[2]} and marked {f.subjects[1]}. Import the orders again "
+        "with the column of the currency that was paid (--columns currency=NAME), or the file of "
+        f"{f.subjects[0]} by itself with --currency {f.subjects[2]}; till then no figure of {f.subjects[0]} is right."
+    ),
     "folders_overlap": lambda f, n: (
         f"{n.count(f.figures['rows'])} rows stand in two of the data folders and count once, as when the same files or "
         "days were imported into both."

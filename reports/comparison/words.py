@@ -4,7 +4,7 @@ import math
 
 from xbopt.core.paired import PairedDifference
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.reports.simulation.verdict import of_worlds
+from xbopt.reports.simulation.verdict import of_worlds, plan_cut_sentence
 from xbopt.studies.compare import ComparisonResult
 
 MEASURE_WORDS = {
@@ -14,9 +14,17 @@ MEASURE_WORDS = {
 
 
 def comparison_sentences(result: ComparisonResult, numbers: NumberFormat) -> tuple[str, ...]:
-    """The verdict, then how the best policy stands against the next one, with customers counted, and to the oracle."""
-    sentences = (comparison_verdict, runner_up_sentence, reward_sentence, gap_sentence)
-    return tuple(filter(None, (sentence(result, numbers) for sentence in sentences)))
+    """The verdict, then how the best policy stands against the next one, with customers counted, and to the oracle.
+
+    Plans that limits cut are told first after the verdict: they are compared as they were cut.
+    """
+    sentences = (runner_up_sentence, reward_sentence, gap_sentence)
+    cuts = [one.result.plan_cut for one in result.policies]
+    return (
+        comparison_verdict(result, numbers),
+        *(plan_cut_sentence(cut, numbers) for cut in cuts if cut is not None),
+        *filter(None, (sentence(result, numbers) for sentence in sentences)),
+    )
 
 
 def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:

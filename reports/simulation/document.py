@@ -8,6 +8,7 @@ from xbopt.studies.compare import GapClosed
 from xbopt.studies.exploration_cost import ExplorationCost
 from xbopt.studies.kpis import KPI_NAMES, Row, WorldRange
 from xbopt.studies.marginals import Marginals
+from xbopt.studies.plan_cut import PlanCut
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -29,12 +30,28 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "by_segment": [_row(row) for row in result.by_segment],
         "by_channel": [_row(row) for row in result.by_channel],
         "notes": list(result.notes),
+        "plan_cut": plan_cut_json(result.plan_cut),
         "exploration_cost": None if result.exploration_cost is None else cost_json(result.exploration_cost),
         "performance": {
             "env_days": performance.env_days,
             "seconds": performance.seconds,
             "env_days_per_second": performance.env_days_per_second,
         },
+    }
+
+
+def plan_cut_json(cut: PlanCut | None) -> dict[str, object] | None:
+    """What limits take from a fixed plan; null where they take nothing."""
+    if cut is None:
+        return None
+    return {
+        "plan": cut.plan,
+        "planned": cut.planned_base,
+        "budget": cut.budget_base,
+        "beyond_budget": cut.beyond_budget_base,
+        "cut": cut.cut_base,
+        "first_day": cut.first_day.isoformat(),
+        "by_channel": dict(cut.by_channel),
     }
 
 

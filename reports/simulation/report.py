@@ -19,6 +19,7 @@ from xbopt.reports.simulation.verdict import (
     comparison_sentence,
     customer_value_sentence,
     media_sentence,
+    plan_cut_sentence,
     verdict_sentence,
 )
 from xbopt.reports.simulation.vital_signs import warning_lines
@@ -124,12 +125,13 @@ def build_simulation_report(
     comparison = None if baseline is None else against_baseline(result, baseline)
     curves = response_curves(result, baseline)
     rules = rules_in_force(scenario, result.totals.dutiable_by_day / result.runs)
+    cut = () if result.plan_cut is None else (plan_cut_sentence(result.plan_cut, numbers),)
     policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
     return SimulationReport(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
         facts=facts_of(scenario, numbers, [("Policy", policy)], runs=result.runs, seed=result.seed),
-        warnings=warning_lines(vital_signs(result.market)),
+        warnings=(*cut, *warning_lines(vital_signs(result.market))),
         verdict=verdict_sentence(result, numbers, media_effect=without_media),
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),
@@ -153,7 +155,7 @@ def build_simulation_report(
         ledger=promotion_ledger(result),
         limits=limits_report(result),
         assumptions=build_assumptions(scenario.document, scenario.changes, rules),
-        notes=method_notes(result, comparison),
+        notes=(*result.notes, *method_notes(result, comparison)),
         numbers=numbers,
         worlds=result.runs,
     )

@@ -3,6 +3,7 @@
 from xbopt.reports.kit.numbers import NumberFormat, has_range
 from xbopt.studies.against_baseline import BaselineComparison
 from xbopt.studies.kpis import WorldRange
+from xbopt.studies.plan_cut import PlanCut
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -49,6 +50,23 @@ def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_e
         return f"{under} earns {amount} contribution margin{with_media}{spread}; {tail}{more}"
     tail = f"it makes money in {of_worlds(worlds - losses, worlds)}."
     return f"{under} loses {amount}{with_media}{spread}; {tail}{more}"
+
+
+def plan_cut_sentence(cut: PlanCut, numbers: NumberFormat) -> str:
+    """How much of a fixed plan is not spent, from which day on, in which channels, and what to do."""
+    money = numbers.money
+    lost = ", ".join(f"{name} {money(amount)}" for name, amount in cut.by_channel.items())
+    taken = f"{money(cut.cut_base)} of it is not spent, from {numbers.day(cut.first_day)} on: {lost}"
+    if cut.beyond_budget_base > 0.0:
+        return (
+            f"{cut.plan} asks for {money(cut.planned_base)}, {money(cut.beyond_budget_base)} beyond the budget of "
+            f"{money(cut.budget_base)}. {taken}. What follows is of the plan as it was cut: raise the budget "
+            f"(--set budget.total_base={cut.planned_base:.0f}), or lower the plan."
+        )
+    return (
+        f"{cut.plan} asks for {money(cut.planned_base)}, and the limits of a day, a region or a channel do not allow "
+        f"all of it. {taken}. What follows is of the plan as it was cut."
+    )
 
 
 def media_sentence(margin: float, effect: WorldRange, numbers: NumberFormat) -> str:

@@ -86,6 +86,7 @@ def test_every_number_has_a_source_and_every_source_a_number(calibrated: Calibra
         ("market.regions.DE.population.all", "E"),
         ("market.regions.DE.customers.all.active", "M"),
         ("budget.total_base", "set"),
+        ("plan.segments.all", "set"),
         ("history.revenue_by_region.DE", "M"),
         ("history.revenue_by_segment.all", "set"),
     ],

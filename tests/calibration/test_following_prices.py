@@ -3,9 +3,11 @@
 from collections import Counter
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.calibration.following_shops import following_shop
+from tests.calibration.price_shops import price_shop
 from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 
 SHOPS = 6
@@ -23,6 +25,22 @@ def missed(shops: list[PriceEstimate], truth: float = -2.0) -> int:
 def test_sales_of_the_whole_shop_at_peaks_of_demand_are_common_moves(truth: float) -> None:
     shops = estimates(elasticity=truth, own_moves=0.0, peak_deals=0.2)
     assert Counter((one.status, one.reason) for one in shops) == {("prior only", "common_moves"): SHOPS}
+
+
+def test_prices_that_moved_together_up_to_rounding_are_common_moves() -> None:
+    # Prices near 7 in whole units: rounding alone leaves each product a course of its own.
+    whole = pl.col("unit_price").round(0).clip(1.0) - 0.01
+    shops = [price_shop(seed=seed, together=True)[0].with_columns(whole) for seed in range(SHOPS)]
+    told = [estimate_elasticity(lines) for lines in shops]
+    assert Counter((one.status, one.reason) for one in told) == {("prior only", "common_moves"): SHOPS}
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 1.0])
+def test_moves_of_single_products_count_though_their_prices_are_rounded(step: float) -> None:
+    rounded = (pl.col("unit_price") / step).round(0).clip(1.0) * step
+    told = [estimate_elasticity(price_shop(seed=seed)[0].with_columns(rounded)) for seed in range(SHOPS)]
+    assert {one.control for one in told} == {"region_week"}
+    assert sum(one.status == "measured" for one in told) >= SHOPS - 1
 
 
 def test_prices_set_by_the_sales_of_the_week_before_are_found_out() -> None:

@@ -12,6 +12,7 @@ from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Options
 from xbopt.calibration.scenario.draft import Draft, Held, Source
+from xbopt.calibration.scenario.order_value import check_local_amounts
 from xbopt.calibration.scenario.regions import put_order_levels
 from xbopt.calibration.scenario.shop import Country, Shop
 from xbopt.core.errors import CalibrationError
@@ -135,6 +136,79 @@ def test_an_unusual_order_value_is_told_before_everything_else(tables: Tables) -
     assert "--currency" in sentence
     usual = calibrate_tables(tables, options=OPTIONS)
     assert "order_value_unusual" not in {one.code for one in usual.findings}
+
+
+def shop_in_poland(factor: float, *, country: str = "PL", articles: int = 4) -> Shop:
+    """Articles at 10, 20, .. in Germany, at so many times as much and a tenth less in another country."""
+    lines = [
+        {"country": place, "sku": f"a{n}", "quantity": 2.0, "value": 1.8 * price, "list_value": 2.0 * price}
+        for place, times in (("DE", 1.0), (country, 0.9 * factor))
+        for n in range(articles)
+        for price in [10.0 * (n + 1) * times] * 10
+    ]
+    known = [
+        Country(code=code, orders=100, customers=50, revenue=1.0, largest_share=0.1, reason=None)
+        for code in ("DE", country)
+    ]
+    empty = pl.DataFrame()
+    last = date(2025, 6, 30)
+    return Shop(
+        currency="EUR", lines=pl.DataFrame(lines), orders=empty, refunds=empty, countries=tuple(known),
+        first=date(2025, 1, 1), last=last,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("country", "factor", "likely"),
+    [
+        ("PL", 4.24, "PLN"),  # zloty marked as euro: 4.24 are one euro
+        ("JP", 165.0, "JPY"),
+        ("PL", 1 / 4.24, "EUR"),  # euro marked as zloty, and converted once more
+    ],
+)
+def test_prices_of_a_country_that_are_a_rate_away_from_home_are_told_before_everything(
+    country: str, factor: float, likely: str
+) -> None:
+    (found,) = check_local_amounts(shop_in_poland(factor, country=country))
+    assert found.is_loud
+    assert found.figures["times"] == pytest.approx(0.9 * factor)
+    assert found.figures["articles"] == 4.0
+    said = finding_sentence(found, NumberFormat(locale="en", currency="EUR"))
+    assert f"most likely in {likely}" in said
+    assert f"--currency {likely}" in said
+    assert "--columns currency=NAME" in said
+
+
+@pytest.mark.parametrize(
+    ("country", "factor", "articles"),
+    [
+        ("PL", 1.0, 4),
+        ("PL", 1.6, 4),  # dear, and not by a rate
+        ("PL", 12.0, 4),
+        ("FR", 4.24, 4),  # pays in euro itself
+        ("US", 1.1, 4),  # a rate that prices differ by anyway
+        ("PL", 4.24, 2),  # two articles tell nothing
+    ],
+)
+def test_prices_that_differ_otherwise_are_no_other_money(country: str, factor: float, articles: int) -> None:
+    assert check_local_amounts(shop_in_poland(factor, country=country, articles=articles)) == ()
+
+
+def test_a_calibration_tells_a_country_in_other_money_first(tables: Tables) -> None:
+    orders = tables["transactions"]
+    first = orders["country"].unique().sort()
+    assert first.to_list() == ["DE", "GB"]
+    # The shop's British orders as if Poles had placed them, paid in zloty and marked as euro.
+    abroad = pl.col("country") == "GB"
+    money = ("list_price", "unit_price", "discount", "net_revenue", "tax", "shipping")
+    sold = orders.with_columns(
+        *(pl.when(abroad).then(pl.col(name) * 4.24).otherwise(pl.col(name)).alias(name) for name in money),
+        pl.when(abroad).then(pl.lit("PL")).otherwise("country").alias("country"),
+    )
+    rest = {name: frame for name, frame in tables.items() if name == "rates"}
+    found = calibrate_tables({**rest, "transactions": sold}, options=OPTIONS)
+    assert found.findings[0].code == "amounts_in_other_money"
+    assert found.findings[0].subjects[:3] == ("PL", "EUR", "PLN")
 
 
 def test_a_country_in_another_money_is_refused_and_not_bounded() -> None:

@@ -59,9 +59,17 @@ def test_every_number_has_a_source_and_steady_media_are_not_measured(calibrated:
     assert not uncovered(document)
     assert not unused_patterns(document)
     measured = [str(row["path"]) for row in calibrated.sources() if row["evidence"] == "M"]
-    assert "budget.total_base" in measured
+    assert measured
     # The plan spends the same every day.
     assert all(".price." in path for path in measured if path.startswith("channels."))
+
+
+def test_what_was_chosen_is_neither_measured_nor_estimated(calibrated: Calibration) -> None:
+    marks = {str(row["path"]): row["evidence"] for row in calibrated.sources()}
+    chosen = {path: mark for path, mark in marks.items() if path.startswith(("horizon.", "budget.total", "plan."))}
+    own = {path for path in chosen if path.startswith("plan.dayparts")}  # those of the scenario named
+    assert {"horizon.days", "budget.total_base", "plan.channels.search"} <= chosen.keys()
+    assert {path: mark for path, mark in chosen.items() if path not in own and mark != "set"} == {}
 
 
 def test_it_is_written_with_its_draws_and_read_again(calibrated: Calibration, tmp_path: Path) -> None:

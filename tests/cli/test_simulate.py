@@ -23,7 +23,7 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) ->
     document = json.loads(answer.out)
     assert set(document) == {
         "scenario", "policy", "runs", "seed", "kpis", "bridge", "beside_margin", "by_region", "by_segment",
-        "by_channel", "notes", "performance", "marginals", "vital_signs", "exploration_cost",
+        "by_channel", "notes", "performance", "marginals", "vital_signs", "exploration_cost", "plan_cut",
     }  # fmt: skip
     assert set(document["scenario"]) == {
         "name", "hash", "base_currency", "days", "regions", "segments", "channels",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.conftest import Importing
+from tests.imports.conftest import Imported, Importing
 from xbopt.calibration.customers.cleaning import clean
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.engine.run import import_files
@@ -52,6 +52,28 @@ def test_an_order_that_a_file_holds_twice_counts_once_with_all_its_money(importi
     record = done.provenance["files"][0]
     assert record["dropped"] == {"an order that the file holds twice": 3}
     assert record["rows_read"] == record["rows_kept"] + 3
+
+
+@pytest.mark.parametrize("files", ["one after the other", "together", "joined with their heads"])
+def test_an_order_at_the_seam_of_two_exports_counts_once_with_its_alike_lines(files: str, tmp_path: Path) -> None:
+    head = "Order,When,Article,Pieces,Price,Land"
+    seam = [f"#3,2026-01-31 23:59:10,{line},DE" for line in ("MUG,1,10.00", "MUG,1,10.00", "POT,2,5.00")]
+    january = "\n".join([head, "#1,2026-01-05 10:00:00,MUG,1,10.00,DE", *seam, ""])
+    february = "\n".join([head, *seam, "#4,2026-02-05 10:00:00,MUG,1,10.00,DE", ""])
+    texts = [january + february] if files == "joined with their heads" else [january, february]
+    paths = [tmp_path / f"export{n}.csv" for n in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+    roles = {"order_id": "Order", "time": "When", "sku": "Article", "quantity": "Pieces", "unit_price": "Price"}
+    for batch in [paths] if files == "together" else [[path] for path in paths]:
+        import_files(
+            batch, into=tmp_path / "data", key=tmp_path / "k", columns=roles, zone="UTC", currency="EUR", k=0
+        )  # fmt: skip
+    made = Imported(folder=tmp_path / "data")
+    assert sorted(made.rows("transactions", "order_id", "sku", "quantity")) == [
+        ("#1", "MUG", 1.0), ("#3", "MUG", 1.0), ("#3", "MUG", 1.0), ("#3", "POT", 2.0), ("#4", "MUG", 1.0),
+    ]  # fmt: skip
+    assert made.says("the same rows in two files") or made.says("an order that the file holds twice")
 
 
 def test_a_file_that_does_not_keep_orders_together_loses_nothing(importing: Importing) -> None:

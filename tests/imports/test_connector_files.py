@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.calibration.canonical_tables import table
 from tests.imports.conftest import Importing
 from xbopt.imports.panel import build_panel
 from xbopt.imports.refusals import RefusedFileError
@@ -172,3 +173,42 @@ def test_exchange_rates_stand_one_a_row(importing: Importing) -> None:
 def test_a_log_of_decisions_is_sent_to_evaluate(importing: Importing, name: str, text: str) -> None:
     with pytest.raises(RefusedFileError, match="xbopt evaluate"):
         importing(text, name=name)
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        pytest.param(
+            "date_day,shop_id,count_orders,net_sales,returns,currency,iana_timezone",
+            "2026-09-03,1,1,50.00,50.00,EUR,Europe/Berlin",
+            id="dbt daily shop",
+        ),
+        pytest.param(
+            "Day,Orders,Gross sales,Discounts,Returns,Net sales,Shipping,Taxes,Total sales",
+            "2026-09-03,1,100.00,0.00,-50.00,50.00,10.00,11.40,71.40",
+            id="analytics by day",
+        ),
+    ],
+)
+def test_returns_that_are_net_of_tax_and_shipping_are_not_netted_again(
+    importing: Importing, head: str, row: str
+) -> None:
+    made = importing(f"{head}\n{row}\n", currency="EUR", zone="Europe/Berlin")
+    # Half of an order of 100 net, with 19 % tax on it and on 10 of shipping, comes back.
+    order = {
+        "date": DAY, "order_id": "1", "currency": "EUR", "status": "sold", "country": "DE", "sku": "a",
+        "quantity": 1.0, "unit_price": 119.0, "net_revenue": 100.0, "tax": 20.9, "shipping": 10.0,
+    }  # fmt: skip
+    refunds = made.table("refunds")
+    assert refunds["net_amount"].to_list() == [50.0]
+    panel = build_panel({"transactions": table("transactions", [order]), "refunds": refunds}).frame
+    assert panel["refunds"].sum() == pytest.approx(50.0)
+    dollars = build_panel(
+        {
+            "transactions": table("transactions", [order]),
+            "refunds": refunds,
+            "rates": table("rates", [{"date": DAY, "currency": "USD", "per_euro": 1.2}]),
+        },
+        currency="USD",
+    ).frame
+    assert dollars["refunds"].sum() == pytest.approx(60.0)

@@ -63,3 +63,10 @@ def test_without_tax_and_shipping_a_refund_is_what_it_is() -> None:
     refunds = table("refunds", [{"order_id": "1", "amount": 40.0}, {"order_id": "9", "amount": 7.0}])
     assert with_net_amount(refunds, lines)["net_amount"].to_list() == [40.0, 7.0]
     assert with_net_amount(refunds, lines.clear())["net_amount"].to_list() == [40.0, 7.0]
+
+
+def test_what_the_source_says_is_net_stays() -> None:
+    refunds = table(
+        "refunds", [{"order_id": "1", "amount": 60.0, "net_amount": 55.0}, {"order_id": "1", "amount": 60.0}]
+    )
+    assert with_net_amount(refunds, LINES)["net_amount"].to_list() == [55.0, pytest.approx(50.0)]
