@@ -1,13 +1,18 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
+import polars as pl
+
 from xbopt.imports.engine.recognise import first_name
 from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
+from xbopt.imports.plausible_rates import check_rates
 from xbopt.imports.refusals import RefusedFileError
 
 # A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
+_MOST_SAID = 3
+_ECB = "eurofxref-hist.zip of the European Central Bank as it is"
 _AS_IT_IS = "what is there is taken"
 
 
@@ -128,6 +133,40 @@ def check_kept(reader: RowReader) -> None:
     if not reader.tally.kept:
         rules = ", ".join(f"{rows:,} {rule}" for rule, rows in reader.tally.dropped.items())
         raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
+
+
+def check_rates_table(reader: RowReader, rates: pl.DataFrame) -> None:
+    """Refuse exchange rates that cannot be such.
+
+    Raises:
+        RefusedFileError: A rate is not above 0, or far from what is known of its currency and year.
+    """
+    check = check_rates(rates)
+    zero = [doubt.sentence for doubt in check.doubts if doubt.kind == "not_positive"]
+    if zero:
+        raise RefusedFileError(
+            reader.opened.source.name,
+            "rates_not_positive",
+            f"{_some(zero)} Nothing can be divided by them. Take these rows out, or use {_ECB}.",
+        )
+    if check.doubts:
+        _refuse(
+            reader,
+            "doubtful_rates",
+            f"{_some([doubt.sentence for doubt in check.doubts])} Mend the table, or use {_ECB}.",
+            "the table is believed",
+        )
+    if check.unknown:
+        reader.tally.note(
+            "rates_unchecked",
+            f"No rate of {', '.join(check.unknown)} is known here: these rates are taken as they are.",
+        )
+
+
+def _some(sentences: list[str]) -> str:
+    """The first sentences, and how many there are besides."""
+    rest = len(sentences) - _MOST_SAID
+    return " ".join(sentences[:_MOST_SAID]) + (f" And {rest:,} more such." if rest > 0 else "")
 
 
 def _check_days(reader: RowReader) -> None:

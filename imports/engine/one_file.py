@@ -7,7 +7,7 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file, check_kept
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept, check_rates_table
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
@@ -66,6 +66,8 @@ def import_one(
             whole = True
     check_file(reader)
     check_kept(reader)
+    if "rates" in tables:
+        check_rates_table(reader, tables["rates"][0].collect())
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
