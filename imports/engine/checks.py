@@ -11,6 +11,8 @@ from xbopt.imports.refusals import RefusedFileError
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
+_STRAY = 0.01
+_FEWEST_CLICKS = 10
 _MOST_SAID = 3
 _ECB = "eurofxref-hist.zip of the European Central Bank as it is"
 _AS_IT_IS = "what is there is taken"
@@ -55,6 +57,14 @@ def check_file(reader: RowReader) -> None:
         if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
             _refuse_amounts(reader, name, header)
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
+    for name, broken in tally.fractions.items():
+        if broken > _STRAY * tally.cells[name]:
+            _refuse(
+                reader, "broken_counts",
+                f"{broken:,} of {tally.cells[name]:,} cells of its column {reader.values.header(name)!r} are no whole "
+                "numbers, as when a spreadsheet took the sign of thousands for a decimal point. Export it anew, and do "
+                "not open it in a spreadsheet before.", "they are rounded",
+            )  # fmt: skip
     for name, rows in (+tally.unknown_values).items():
         # Which values they are is not said: where columns are mixed up they may be persons.
         as_what = "as pending, which is no sale" if name == "status" else "as unknown"
@@ -133,6 +143,24 @@ def check_kept(reader: RowReader) -> None:
     if not reader.tally.kept:
         rules = ", ".join(f"{rows:,} {rule}" for rule, rows in reader.tally.dropped.items())
         raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
+
+
+def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
+    """Refuse a report with more clicks than impressions: one of the two is another column, or was read wrong.
+
+    Raises:
+        RefusedFileError: It has, over all rows that tell both.
+    """
+    both = media.filter(pl.col("clicks").is_not_null() & (pl.col("impressions") > 0))
+    clicks, shown = int(both["clicks"].sum()), int(both["impressions"].sum())
+    if clicks > max(shown, _FEWEST_CLICKS):
+        _refuse(
+            reader,
+            "clicks_exceed_impressions",
+            f"It has {clicks:,} clicks of {shown:,} impressions: one of the columns is another one, or its sign of "
+            'thousands was taken for a decimal point (--decimal "," or --decimal "." says what it is).',
+            _AS_IT_IS,
+        )
 
 
 def check_rates_table(reader: RowReader, rates: pl.DataFrame) -> None:

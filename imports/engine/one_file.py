@@ -7,7 +7,7 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file, check_kept, check_rates_table
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept, check_media_table, check_rates_table
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
@@ -66,6 +66,8 @@ def import_one(
             whole = True
     check_file(reader)
     check_kept(reader)
+    if "media" in tables:
+        check_media_table(reader, tables["media"][0].collect())
     if "rates" in tables:
         check_rates_table(reader, tables["rates"][0].collect())
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
@@ -84,7 +86,8 @@ def _is_out_of_order(opened: Opened, *, fast: bool) -> bool:
 
 
 def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
-    survey = Survey(opened.fit.profile, opened.delimiter, answers.today)
+    currency = opened.fit.currency or answers.currency
+    survey = Survey(opened.fit.profile, opened.delimiter, answers.today, currency)
     layout = Layout(opened)
     for batch in opened.batches(fast=fast):
         if survey.look(layout.data(layout.texts(batch))):
@@ -92,7 +95,6 @@ def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str |
     return survey.settle(
         opened.source.name,
         machine_numbers=opened.machine_numbers,
-        currency=opened.fit.currency or answers.currency,
         decimal=decimal,
         dates=dates,
     )

@@ -19,6 +19,7 @@ class Tally:
         traps: Rows of each trap of the profile.
         unread: Cells that could not be read, by field.
         other_sign: Of these, numbers by the other decimal sign.
+        fractions: Counts that are no whole numbers, by field.
         unknown_values: Cells whose value the profile's list does not have, by field.
         totals: Figures of each row of totals, by field.
         sums: Sums of the rows, by field.
@@ -44,6 +45,7 @@ class Tally:
     unread: Counter[str] = field(default_factory=Counter[str])
     cells: Counter[str] = field(default_factory=Counter[str])
     other_sign: Counter[str] = field(default_factory=Counter[str])
+    fractions: Counter[str] = field(default_factory=Counter[str])
     unknown_values: Counter[str] = field(default_factory=Counter[str])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     sums: dict[str, float] = field(default_factory=dict[str, float])

@@ -128,6 +128,8 @@ class ValueReader:
             numbers = cells.numbers_of(texts, sign)
             self._count_unread(name, texts, numbers)
             unread = texts.set(numbers.is_not_null(), None)
+            if kind == "count":
+                self.tally.fractions[name] += int((numbers != numbers.round()).sum())
             self.tally.other_sign[name] += cells.numbers_of(unread, "," if sign == "." else ".").count()
             numbers = numbers * column.factor if column.factor != 1.0 else numbers
             return numbers.abs() if column.sign == "positive" else -numbers if column.sign == "negated" else numbers
