@@ -3,12 +3,10 @@
 import polars as pl
 
 from xbopt.imports.engine.recognise import first_name
-from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
+from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader, is_sum_of
 from xbopt.imports.plausible_rates import check_rates
 from xbopt.imports.refusals import RefusedFileError
 
-# A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
-_ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
 _STRAY = 0.01
@@ -239,10 +237,8 @@ def _check_whole(reader: RowReader) -> None:
     if not tally.totals:
         return
     names = tally.sums.keys()
-    slack = {name: _ROUNDING * (data + 1) + _CORRECTION * abs(tally.sums[name]) for name in names}
     agrees = any(
-        all(abs(total[name] - tally.sums[name]) <= slack[name] for name in names if name in total)
-        for total in tally.totals
+        all(is_sum_of(total[name], tally.sums[name], data) for name in names if name in total) for total in tally.totals
     )
     if not agrees and names:
         shown = max(names, key=lambda name: abs(tally.sums[name]))

@@ -107,9 +107,8 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
         old.unlink()
     found: dict[TableKey, tuple[pl.LazyFrame, int]] = {}
     counts: dict[TableKey, int] = {}
-    batches = reader.opened.batches(fast=fast)
-    for i, batch in enumerate(in_orders(batches, "order_id", whole=whole)):
-        for table, rows in reader.tables_of(batch).items():
+    for i, made in enumerate(_made(reader, fast=fast, whole=whole)):
+        for table, rows in made.items():
             counts[table] = counts.get(table, 0) + rows.height
             if rows.height:
                 rows.write_parquet(scratch / f"{table}.{i:06d}.parquet", compression="lz4")
@@ -121,6 +120,13 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
             rows, count = frame.lazy(), frame.height  # noqa: PLW2901 - one row for each key from here on
         found[table] = (rows, count)
     return found
+
+
+def _made(reader: RowReader, *, fast: bool, whole: bool) -> Iterator[dict[TableKey, pl.DataFrame]]:
+    """Rows of each table, batch by batch; those last that all others had to be known for."""
+    for batch in in_orders(reader.opened.batches(fast=fast), "order_id", whole=whole):
+        yield reader.tables_of(batch)
+    yield reader.tables_held()
 
 
 def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
