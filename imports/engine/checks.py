@@ -13,6 +13,11 @@ _STRAY = 0.01
 _FEWEST_CLICKS = 10
 _MOST_SAID = 3
 _ECB = "eurofxref-hist.zip of the European Central Bank as it is"
+_NO_MONEY = {
+    "media": "Rows tell no spend: it is unknown there, and adds nothing.",
+    "transactions": "Lines of orders tell no revenue: it is unknown there, and adds nothing.",
+    "refunds": "Refunds tell no amount: it is unknown there, and adds nothing.",
+}
 _AS_IT_IS = "what is there is taken"
 
 
@@ -40,6 +45,7 @@ def check_file(reader: RowReader) -> None:
         _refuse(
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
+    _check_formulas(reader)
     _check_whole(reader)
     _check_days(reader)
     if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
@@ -98,6 +104,9 @@ def check_file(reader: RowReader) -> None:
             "Numbers of 10 to 13 digits in texts may be telephone numbers; a pseudonym stands in the place of each.",
             tally.long_numbers,
         )
+    for table, rows in (+tally.no_money).items():
+        if rows < tally.money_rows[table]:
+            tally.note("no_money", _NO_MONEY[table], rows)
     for i, trap in enumerate(profile.traps):
         rows = tally.traps[i]
         if not rows or rows <= trap.share * tally.kept:
@@ -220,6 +229,19 @@ def _check_days(reader: RowReader) -> None:
         )  # fmt: skip
 
 
+def _check_formulas(reader: RowReader) -> None:
+    unsaved = +reader.tally.unsaved
+    if not unsaved:
+        return
+    columns = ", ".join(dict.fromkeys(repr(reader.values.header(name)) for name in unsaved))
+    raise RefusedFileError(
+        reader.opened.source.name,
+        "formulas_unsaved",
+        f"Cells of {columns} hold formulas without a result, as where a program wrote the "
+        "workbook. Open it in a spreadsheet, save it, and import it again.",
+    )
+
+
 def _check_whole(reader: RowReader) -> None:
     tally = reader.tally
     again = "Export it again."
@@ -235,6 +257,9 @@ def _check_whole(reader: RowReader) -> None:
             _AS_IT_IS,
         )
     if not tally.totals:
+        return
+    if tally.sums and not any(tally.totals):
+        tally.note("totals_unread", "Its row of totals tells no sum, so that nothing says whether rows are missing.")
         return
     names = tally.sums.keys()
     agrees = any(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.imports.engine import cells
+from xbopt.imports.engine.other_rows import FORMULA
 from xbopt.imports.engine.reading import FIRST, Opened
 from xbopt.imports.engine.text_rows import LONG
 from xbopt.imports.profile import Profile, ProfileField
@@ -85,7 +86,8 @@ class Layout:
         return self.picked(rows)
 
     def picked(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The part of each cell that its field reads."""
+        """The part of each cell that its field reads; a formula without a result tells nothing."""
+        rows = rows.with_columns(pl.when(pl.col(name) != FORMULA).then(pl.col(name)).alias(name) for name in self.bound)
         picks = [_pick(rows[name], column.pattern) for name, column in self.bound.items() if column.pattern]
         return rows.with_columns(picks) if picks else rows
 

@@ -9,6 +9,7 @@ import polars as pl
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout, matches
+from xbopt.imports.engine.other_rows import FORMULA
 from xbopt.imports.engine.reading import FIRST, Opened
 from xbopt.imports.engine.repeated_orders import without_repeated
 from xbopt.imports.engine.settled import FIRST_DAY, Settled
@@ -137,6 +138,9 @@ class RowReader:
             self.held += [held] if (held := rows.filter(layout.may_be_total())).height else []
             rows = rows.filter(~layout.may_be_total())
         self._add_sums(rows)
+        if self.opened.source.container == "workbook":
+            for name in layout.bound:
+                tally.unsaved[name] += int((rows[name] == FORMULA).sum())
         return layout.picked(rows)
 
     def _add_sums(self, rows: pl.DataFrame) -> None:
@@ -219,6 +223,12 @@ class RowReader:
             self.tally.note(code, rows=count)
         return rows
 
+    def _count_unknown_money(self, table: TableKey, rows: pl.DataFrame) -> None:
+        if (name := _MONEY.get(table)) is not None:
+            told = rows.filter(pl.col("status") == "sold") if table == "transactions" else rows
+            self.tally.money_rows[table] += told.height
+            self.tally.no_money[table] += told[name].null_count()
+
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
         made: dict[TableKey, pl.DataFrame] = {}
         used = pl.lit(value=False)
@@ -229,6 +239,7 @@ class RowReader:
                 # A code may be made out to somebody; which orders share one is all that is ever asked of it.
                 codes = self.answers.pseudonyms_of(made[table]["promotion"])
                 made[table] = made[table].with_columns(codes.alias("promotion"))
+            self._count_unknown_money(table, made[table])
             made[table] = _of_account(made[table], self.answers.account)
             used = used | of_table
         kept = rows.filter(used)
@@ -238,6 +249,10 @@ class RowReader:
         self.tally.kept += counted[0]
         self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
         return made
+
+
+_MONEY = {"media": "spend", "transactions": "net_revenue", "refunds": "amount"}
+"""The column without which a row of a table counts for nothing."""
 
 
 def _of_account(rows: pl.DataFrame, account: str | None) -> pl.DataFrame:

@@ -19,6 +19,9 @@ class Tally:
         traps: Rows of each trap of the profile.
         unread: Cells that could not be read, by field.
         other_sign: Of these, numbers by the other decimal sign.
+        unsaved: Formulas without a result in rows of data, by field.
+        money_rows: Rows of tables of money, and
+        no_money: how many of these do not tell it.
         fractions: Counts that are no whole numbers, by field.
         unknown_values: Cells whose value the profile's list does not have, by field.
         totals: Figures of each row of totals, by field.
@@ -45,6 +48,9 @@ class Tally:
     unread: Counter[str] = field(default_factory=Counter[str])
     cells: Counter[str] = field(default_factory=Counter[str])
     other_sign: Counter[str] = field(default_factory=Counter[str])
+    unsaved: Counter[str] = field(default_factory=Counter[str])
+    money_rows: Counter[str] = field(default_factory=Counter[str])
+    no_money: Counter[str] = field(default_factory=Counter[str])
     fractions: Counter[str] = field(default_factory=Counter[str])
     unknown_values: Counter[str] = field(default_factory=Counter[str])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
