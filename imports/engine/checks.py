@@ -98,6 +98,11 @@ def check_file(reader: RowReader) -> None:
             "Texts that held an e-mail address or a telephone number were emptied; ids with one got a pseudonym.",
             tally.contacts,
         )
+    if tally.streets:
+        tally.note(
+            "streets_removed", "Regions that look like a street with its number, or are too long, were emptied.",
+            tally.streets,
+        )  # fmt: skip
     if tally.long_numbers:
         tally.note(
             "long_numbers",

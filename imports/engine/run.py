@@ -37,6 +37,10 @@ _RATES_WANTED = (
     "Import a file of rates with them, --rates eurofxref-hist.zip of the European Central Bank, or a table with the "
     "columns date, currency, per_euro. To take the mean rate of each year instead: --accept mixed_currencies."
 )
+_RARE_WORDS = (
+    "{count:,} article numbers hold a word that fewer than {k} customers bought. They stay, since costs and stock are "
+    "joined by them; see that none names a person."
+)
 Progress = Callable[[str, int, int], None]
 
 
@@ -262,7 +266,7 @@ def _write(
         )
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
-    emptied, renamed, small = 0, 0, ()
+    emptied, renamed, rare, small = 0, 0, 0, ()
     names = {each.source: each.file for each in (*before.files, *records)}
     for table, of_table in parts.items():
         once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
@@ -271,6 +275,7 @@ def _write(
         if table == "transactions" and k > 1:
             done = coarsened(rows, k)
             rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
+            rare = done.rare_words
         tables[table] = rows
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
@@ -280,6 +285,8 @@ def _write(
         if MIXED not in accept and not before.accepts_mixed:
             raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
         notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
+    if rare:
+        notes = (*notes, Note(code="rare_article_words", message=_RARE_WORDS.format(k=k, count=rare)))
     provenance = Provenance(
         files=(*before.files, *records),
         tables={str(name): rows for name, rows in counts.items()},

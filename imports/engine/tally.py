@@ -30,6 +30,7 @@ class Tally:
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
         contacts: Texts that were emptied, and ids replaced, because an address or telephone number stood in them.
+        streets: Regions that were emptied, because they look like a street with its number.
         long_numbers: Texts in which a long number got another name, since it may be a telephone number.
         damaged: Texts whose letters were damaged by a wrong encoding.
         alike: Rows of media that are alike in every column that is read, and say something.
@@ -59,6 +60,7 @@ class Tally:
     short_at_end: bool = False
     short: int = 0
     contacts: int = 0
+    streets: int = 0
     long_numbers: int = 0
     damaged: int = 0
     alike: int = 0

@@ -9,7 +9,7 @@ import polars as pl
 
 from xbopt.core.tables.country_names import country_code
 from xbopt.imports.engine import cells
-from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
+from xbopt.imports.engine.contacts import has_contact, is_contact, is_place, without_long_numbers
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -167,12 +167,16 @@ class ValueReader:
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
         if kind == "id":
-            personal = has_address(texts)
+            personal = is_contact(texts)
             self.tally.contacts += int(personal.sum())
             if not personal.any():
                 return texts
             # Rows are joined by ids, so that these get another name and are not emptied.
             return texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+        if name == "region":
+            is_street = ~is_place(texts)
+            self.tally.streets += int(is_street.sum())
+            texts = texts.set(is_street, None)
         personal = has_contact(texts)
         self.tally.contacts += int(personal.sum())
         texts, renamed = without_long_numbers(texts.set(personal, None), self.answers.pseudonyms_of)
