@@ -8,7 +8,7 @@ period, a share that does not follow the day's orders: else spend would seem to 
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
@@ -18,6 +18,7 @@ import polars as pl
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
 from xbopt.core.panel import PANEL_COLUMNS, panel_schema
+from xbopt.imports.campaign_countries import named_countries
 from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
 from xbopt.imports.net_refunds import with_net_amount
@@ -26,6 +27,7 @@ from xbopt.imports.rates import converted
 NoteCode = Literal[
     "yearly_rates",
     "without_country",
+    "countries_in_names",
     "margins_multiplied",
     "margins_differ",
     "zones_differ",
@@ -36,7 +38,11 @@ NoteCode = Literal[
 ]
 _SENTENCES: Mapping[NoteCode, str] = {
     "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
-    "without_country": "{count:,} media rows name no country; they were shared over the countries by all their orders.",
+    "without_country": "{count:,} rows of media, {what} of the spend, name no country: their spend was shared over the "
+    "countries by all their orders. So nobody can tell what it brings in one country. Export the reports with a column "
+    "of countries, or name the country of each campaign: xbopt import ... --country-map WORD=CC,...",
+    "countries_in_names": "The names of {count:,} campaigns tell their country. If that is where they ran, import the "
+    "reports again into a new folder with {what}",
     "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
     "were shared over its countries.",
     "margins_differ": "{what}: the tables by country and by campaign differ by {count:,} per cent in all; one of them "
@@ -73,13 +79,15 @@ class PanelNote:
 class ImportedPanel:
     """A panel of real files: ``frame`` has the columns of ``core/panel.py``; segment and world are null.
 
-    ``holes`` are days that a platform, or the file of orders, tells nothing about.
+    ``holes`` are days that a platform, or the file of orders, tells nothing about; ``shared`` is, by channel, the share
+    of its spend that no row places in a country, so that it was shared over them by assumption.
     """
 
     frame: pl.DataFrame
     currency: str
     notes: tuple[PanelNote, ...]
     holes: tuple[Hole, ...] = ()
+    shared: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def build_panel(
@@ -113,6 +121,7 @@ def build_panel(
     by_year = set(lines.by_year)
     parts = [own]
     media = tables.get("media")
+    shared: dict[str, float] = {}
     holes = order_holes(lines.frame.group_by("order_id").agg(pl.col("date").min())["date"], off)
     if media is not None and not media.is_empty():
         paid = converted(media, ("spend",), to=chosen, rates=rates)
@@ -121,7 +130,10 @@ def build_panel(
         notes += [PanelNote(code=code, what=what, count=count) for code, what, count in cells.notes]
         first, last = (cast("date", edge) for edge in (lines.frame["date"].min(), lines.frame["date"].max()))
         holes = (*media_holes(media, first, last, off), *holes)
-        parts.insert(0, _media_rows(cells.frame, shares, holes, notes))
+        parts.insert(0, _media_rows(cells.frame, shares, holes))
+        if shares.height > 1:
+            shared = _shared_spend(cells.frame)
+            notes[:0] = _without_country(paid.frame, cells.frame, shares)
         zones = {str(z) for frame in (orders, media) if frame is not None for z in frame["zone"].drop_nulls().unique()}
         if len(zones) > 1:
             notes.append(PanelNote(code="zones_differ", what=", ".join(sorted(zones))))
@@ -129,7 +141,7 @@ def build_panel(
         raise UsageError("--off names a platform, but there are no media in these data.")
     notes += [_hole_note(hole) for hole in holes]
     if by_year:
-        notes.insert(0, PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
+        notes.append(PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
     told = pl.concat(parts, how="diagonal").with_columns(pl.lit(chosen).alias("currency"))
     kinds = {"segment": pl.String, "channel": pl.String, "world": pl.Int64}
     unknown = [name for name in PANEL_COLUMNS if name not in told.columns]
@@ -139,7 +151,34 @@ def build_panel(
         currency=chosen,
         notes=tuple(notes),
         holes=holes,
+        shared=shared,
     )
+
+
+def _shared_spend(cells: pl.DataFrame) -> dict[str, float]:
+    """By channel with any: the share of its spend that names no country."""
+    spend = pl.col("spend").fill_null(0.0)
+    lost = spend.filter(pl.col("region").is_null()).sum() / spend.sum()
+    parts = cells.group_by("channel").agg(lost.alias("lost")).filter(pl.col("lost") > 0.0).sort("channel")
+    return {str(channel): float(part) for channel, part in parts.iter_rows()}
+
+
+def _without_country(media: pl.DataFrame, cells: pl.DataFrame, shares: pl.DataFrame) -> list[PanelNote]:
+    """What to say of media that name no country: how many rows of the files, and what their campaigns are called."""
+    lost = cells.filter(pl.col("region").is_null()).select("date", "channel").unique()
+    channel = pl.coalesce("channel", "platform", pl.lit("media")).alias("channel")
+    rows = (
+        media.filter(pl.col("country").is_null()).with_columns(channel).join(lost, on=["date", "channel"], how="semi")
+    )
+    if rows.is_empty():
+        return []
+    spent, whole = (float(each["spend"].sum()) for each in (cells.filter(pl.col("region").is_null()), cells))
+    part = f"{spent / whole:.0%}" if whole > 0.0 else "none"
+    notes = [PanelNote(code="without_country", what=part, count=rows.height)]
+    named = named_countries(rows.filter(pl.col("margin").fill_null("campaign") != "hour"), shares["region"])
+    if named.option:
+        notes.append(PanelNote(code="countries_in_names", what=named.option, count=rows["campaign"].n_unique()))
+    return notes
 
 
 def _hole_note(hole: Hole) -> PanelNote:
@@ -309,16 +348,11 @@ def _stock_out(lines: pl.DataFrame, stock: pl.DataFrame | None) -> pl.DataFrame 
     )
 
 
-def _media_rows(
-    cells: pl.DataFrame, shares: pl.DataFrame, holes: Sequence[Hole], notes: list[PanelNote]
-) -> pl.DataFrame:
+def _media_rows(cells: pl.DataFrame, shares: pl.DataFrame, holes: Sequence[Hole]) -> pl.DataFrame:
     """Media by day, region and channel; a channel has a row, if with 0, on every day from its first to its last.
 
     Days of a hole have none: what was spent on them is not known.
     """
-    lost = cells.filter(pl.col("region").is_null()).height
-    if lost and shares.height > 1:
-        notes.append(PanelNote(code="without_country", count=lost))
     shared = _shared(cells, shares, ("spend", "impressions", "clicks"), keys=("date", "channel"))
     spans = shared.group_by("region", "channel").agg(
         pl.date_range(pl.col("date").min(), pl.col("date").max(), interval="1d").alias("date")

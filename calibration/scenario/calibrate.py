@@ -21,7 +21,7 @@ from xbopt.calibration.scenario.calibration import Calibration, Options, signs_o
 from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
-from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
+from xbopt.calibration.scenario.findings_of import GENERAL, findings_of, shared_channels
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
@@ -188,7 +188,8 @@ def calibrate_tables(
         price=price,
         rates=tables.get("rates"),
     )
-    fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
+    shared = shared_channels(panel, skeleton)
+    fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell, shared)
     played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
     document, scenario = finished(skeleton.draft, skeleton.past)
@@ -208,7 +209,7 @@ def calibrate_tables(
         skeleton=skeleton,
         fit=fit,
         draws=draws,
-        next_tests=() if fit is None else next_tests(fit),
+        next_tests=() if fit is None else next_tests(fit, shared),
         signs=signs_of(scenario, draws),
         findings=tuple(
             sorted(
@@ -324,6 +325,7 @@ def _fitted(
     base: CustomerBase | None,
     price: PriceEstimate | None,
     tell: "Progress",
+    shared: Sequence[str],
 ) -> tuple[MarketFit | None, MarketDraws | None, str]:
     """Fit the market to its panel, and put what was found into the draft; else why it was not fitted."""
     if not chosen.fits_media or not skeleton.bought:
@@ -358,7 +360,7 @@ def _fitted(
             raise
         return None, None, str(error)
     draws = fit.draws(DRAWS)
-    put_fit(draft, fit, draws, f"{first} to {last}")
+    put_fit(draft, fit, draws, f"{first} to {last}", shared)
     return fit, draws, ""
 
 

@@ -33,6 +33,7 @@ FindingCode = Literal[
     "second_orders_differ",
     "folders_overlap",
     "order_value_unusual",
+    "spend_shared",
 ]
 
 

@@ -163,6 +163,9 @@ def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
     Raises:
         RefusedFileError: It has, over all rows that tell both.
     """
+    if reader.answers.countries and reader.tally.unplaced and not reader.tally.placed:
+        words = ", ".join(reader.answers.countries)
+        reader.tally.note("country_map_unused", f"No campaign without a country has {words} as a word of its name.")
     both = media.filter(pl.col("clicks").is_not_null() & (pl.col("impressions") > 0))
     clicks, shown = int(both["clicks"].sum()), int(both["impressions"].sum())
     if clicks > max(shown, _FEWEST_CLICKS):

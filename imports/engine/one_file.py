@@ -178,6 +178,10 @@ def _assumptions(reader: RowReader) -> Iterator[Assumption]:
         yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
     elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
         yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if tally.placed:
+        said = f"{tally.placed:,} rows of media are of the country that their campaign is called by"
+        rest = f"; {tally.unplaced:,} have none of these words in their name, and no country" if tally.unplaced else ""
+        yield Assumption(what=f"{said}{rest}.", by="flag")
     if answers.account is not None:
         yield Assumption(what=f"It is of the account or shop {answers.account}.", by="flag")
     if answers.prices is not None:

@@ -56,7 +56,7 @@ class RowReader:
 
     def __post_init__(self) -> None:
         self.values = ValueReader(self.opened, self.settled, self.answers, self.tally)
-        self.targets = TargetMaker(self.opened, self.answers.channels, self.tally)
+        self.targets = TargetMaker(self.opened, self.answers.channels, self.answers.countries, self.tally)
 
     @property
     def layout(self) -> Layout:

@@ -12,6 +12,7 @@ import polars as pl
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
+from xbopt.core.tables.country_names import country_code
 from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.one_file import import_one
@@ -106,6 +107,7 @@ def import_files(
     key: Path | str | None = None,
     k: int = DEFAULT_K,
     channels: Mapping[str, str] | None = None,
+    countries: Mapping[str, str] | None = None,
     decimal: str | None = None,
     dates: str | None = None,
     accept: Iterable[str] = (),
@@ -129,6 +131,7 @@ def import_files(
         key: File with the key of the pseudonyms; the user's own where left out.
         k: Fewest customers that share a region or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
+        countries: Country by a word of a campaign's name, as it is written, for media that name none.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
         accept: Codes of refusals that are accepted.
@@ -161,6 +164,7 @@ def import_files(
     lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
         currency=currency, zone=zone, account=account, prices=prices, channels=channels or {},
+        countries=_codes(countries or {}),
         pseudonyms_of=lazy_key.pseudonyms_of, accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
@@ -230,6 +234,13 @@ def _check_call(
             ZoneInfo(zone)
         except (ValueError, OSError, KeyError):
             raise UsageError(f"--zone {zone!r} is no IANA time zone, as Europe/Berlin or UTC.") from None
+
+
+def _codes(countries: Mapping[str, str]) -> dict[str, str]:
+    codes = {word: country_code(name) for word, name in countries.items()}
+    if unknown := [countries[word] for word, code in codes.items() if code is None]:
+        raise UsageError(f"--country-map: {', '.join(unknown)} is no country; write codes, as in DE=DE,France=FR.")
+    return {word: code for word, code in codes.items() if code is not None}
 
 
 def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:

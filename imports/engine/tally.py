@@ -20,6 +20,8 @@ class Tally:
         unread: Cells that could not be read, by field.
         other_sign: Of these, numbers by the other decimal sign.
         unsaved: Formulas without a result in rows of data, by field.
+        placed: Rows of media whose country is that of a word in their campaign, as the user says, and
+        unplaced: those whose campaign has no such word.
         money_rows: Rows of tables of money, and
         no_money: how many of these do not tell it.
         fractions: Counts that are no whole numbers, by field.
@@ -50,6 +52,8 @@ class Tally:
     cells: Counter[str] = field(default_factory=Counter[str])
     other_sign: Counter[str] = field(default_factory=Counter[str])
     unsaved: Counter[str] = field(default_factory=Counter[str])
+    placed: int = 0
+    unplaced: int = 0
     money_rows: Counter[str] = field(default_factory=Counter[str])
     no_money: Counter[str] = field(default_factory=Counter[str])
     fractions: Counter[str] = field(default_factory=Counter[str])

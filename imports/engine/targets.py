@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.core.errors import UsageError
+from xbopt.imports.campaign_countries import countries_of
 from xbopt.imports.engine.canonical import money_columns, shaped
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
@@ -46,11 +47,13 @@ class TargetMaker:
     Attributes:
         opened: The file.
         channels: The seller's own channel by the start of a campaign's name, or by platform.
+        countries: Country by a word of a campaign's name, where a row names none.
         tally: Where period, currencies and zones are noted.
     """
 
     opened: Opened
     channels: Mapping[str, str]
+    countries: Mapping[str, str]
     tally: Tally
 
     @property
@@ -112,6 +115,11 @@ class TargetMaker:
             window = self.opened.fit.attribution or profile.attribution or None
             filled["attribution"] = pl.col("attribution").fill_null(pl.lit(window, dtype=pl.String()))
             filled["channel"] = self._channel()
+            if self.countries:
+                by_name = countries_of(rows["campaign"], self.countries)
+                self.tally.placed += int((rows["country"].is_null() & by_name.is_not_null()).sum())
+                self.tally.unplaced += int((rows["country"].is_null() & by_name.is_null()).sum())
+                filled["country"] = pl.col("country").fill_null(by_name)
         rows = rows.with_columns(**filled)
         self._check_currency(table, rows)
         self.tally.span(*rows.select(pl.col("date").min().alias("a"), pl.col("date").max().alias("b")).row(0))

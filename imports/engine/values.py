@@ -36,6 +36,7 @@ class Answers:
         prices: Whether prices contain the tax.
         pseudonyms_of: Pseudonyms of customers.
         channels: Channel by the start of a campaign's name, or by its platform.
+        countries: Country by a word of a campaign's name, where a row names none.
         accept: Codes of refusals that the user accepts.
         today: The last day that can have happened.
     """
@@ -46,6 +47,7 @@ class Answers:
     prices: Prices | None
     pseudonyms_of: Callable[[pl.Series], pl.Series]
     channels: Mapping[str, str]
+    countries: Mapping[str, str]
     accept: frozenset[str]
     today: date
 
