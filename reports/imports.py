@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xbopt.imports.engine.rows import FUTURE_DAY
 from xbopt.imports.profile import EVIDENCE_MEANS, Profile
 from xbopt.imports.provenance import FileRecord
 from xbopt.reports.kit.figures import Column, Fact, Table
@@ -114,7 +115,13 @@ def file_lines(record: FileRecord, *, names_ignored: bool = True) -> list[str]:
 
 def loud_lines(result: "ImportResult") -> list[str]:
     """What decides whether the data can be used at all, first: a sentence each."""
-    return [each.message for each in result.provenance.notes if each.code in _LOUD]
+    late = [
+        f"{each.file}: {_counted(rows, 'rows')} of days that have not come yet were left out. See that day and month "
+        "are not turned round in others."
+        for each in result.files
+        if (rows := each.dropped.get(FUTURE_DAY, 0))
+    ]
+    return [*late, *(each.message for each in result.provenance.notes if each.code in _LOUD)]
 
 
 def folder_lines(result: "ImportResult") -> list[str]:

@@ -19,6 +19,7 @@ from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import kinds_of
+from xbopt.calibration.scenario.costs import check_costs
 from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of, shared_channels
@@ -169,7 +170,7 @@ def calibrate_tables(
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
     like = None if chosen.like is None else started_from(chosen.like, currency=shop.currency, day=start)
-    unusual = check_order_value(shop, chosen.trade, like)
+    unusual = (*check_order_value(shop, chosen.trade, like), *check_costs(shop.lines, chosen.costs.by_sku))
     draft = like or _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
     price = _prices(cleaned, tables.get("stock"))

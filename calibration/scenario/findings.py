@@ -34,6 +34,7 @@ FindingCode = Literal[
     "folders_overlap",
     "order_value_unusual",
     "spend_shared",
+    "costs_odd",
 ]
 
 

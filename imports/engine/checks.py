@@ -4,6 +4,7 @@ import polars as pl
 
 from xbopt.imports.engine.recognise import first_name
 from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader, is_sum_of
+from xbopt.imports.engine.turned_days import turned_days
 from xbopt.imports.plausible_rates import check_rates
 from xbopt.imports.refusals import RefusedFileError
 
@@ -176,6 +177,25 @@ def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
             'thousands was taken for a decimal point (--decimal "," or --decimal "." says what it is).',
             _AS_IT_IS,
         )
+
+
+def check_orders_table(reader: RowReader, orders: pl.DataFrame) -> None:
+    """Refuse orders some of whose days and months were turned round.
+
+    Args:
+        reader: The file.
+        orders: Columns order_id, date.
+
+    Raises:
+        RefusedFileError: The numbers of the orders say so.
+    """
+    if turned := turned_days(orders):
+        raise RefusedFileError(
+            reader.opened.source.name, "mixed_dates",
+            f"The days of {turned:,} orders lie months off their numbers, and would fit with day and month the other "
+            "way round: dates of both orders stand in one file, as when a spreadsheet turned some of them. Export it "
+            "anew, and do not open it in a spreadsheet before.",
+        )  # fmt: skip
 
 
 def check_rates_table(reader: RowReader, rates: pl.DataFrame) -> None:

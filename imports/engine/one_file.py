@@ -7,7 +7,14 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file, check_kept, check_media_table, check_rates_table
+from xbopt.imports.engine.checks import (
+    check_columns,
+    check_file,
+    check_kept,
+    check_media_table,
+    check_orders_table,
+    check_rates_table,
+)
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
@@ -66,6 +73,8 @@ def import_one(
             whole = True
     check_file(reader)
     check_kept(reader)
+    if "transactions" in tables:
+        check_orders_table(reader, tables["transactions"][0].select("order_id", "date").collect())
     if "media" in tables:
         check_media_table(reader, tables["media"][0].collect())
     if "rates" in tables:

@@ -183,7 +183,7 @@ class TargetMaker:
         if bare.is_empty():
             return
         column = Layout(self.opened).bound.get("currency")
-        if column is not None and column.fill_down and bare.height < rows.height:
+        if column is not None and column.fill_down and bare.height < rows.height and not self._rest_is_told(bare):
             raise RefusedFileError(
                 self.opened.source.name,
                 "cut_orders",
@@ -194,6 +194,24 @@ class TargetMaker:
         raise UnreadFileError(
             self.opened.source.name,
             "missing_currency",
-            f"It does not say in which currency {bare.height:,} of its rows are. Say it, as in --currency EUR; the "
-            "account's or shop's settings name it.",
+            f"It does not say in which currency {'some of its' if bare.height < rows.height else 'its'} amounts are. "
+            f"Say it, as in --currency {self._usual_currency(rows)}; the account's or shop's settings name it.",
         )
+
+    def _usual_currency(self, rows: pl.DataFrame) -> str:
+        """The currency of most rows that say one, for an example."""
+        known = rows["currency"].drop_nulls()
+        return "EUR" if known.is_empty() else str(known.mode().sort()[0])
+
+    def _rest_is_told(self, rows: pl.DataFrame) -> bool:
+        """Whether most rows know something else of what their order says once: then only its currency is left out.
+
+        Customer and time stand on every line of some exports.
+        """
+        once = [
+            name
+            for name, column in Layout(self.opened).bound.items()
+            if column.fill_down and column.kind not in ("currency", "time", "date", "customer") and name in rows.columns
+        ]
+        told = rows.select(pl.any_horizontal(pl.lit(value=False), *(pl.col(name).is_not_null() for name in once)).sum())
+        return 2 * int(told.item()) > rows.height
