@@ -11,68 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
 from xbopt.core.panel import PANEL_COLUMNS, panel_schema
-from xbopt.imports.campaign_countries import named_countries
 from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
 from xbopt.imports.net_refunds import with_net_amount
+from xbopt.imports.panel_notes import PanelNote, hole_note, off_with_rows, shared_spend, without_country
 from xbopt.imports.rates import converted
 
-NoteCode = Literal[
-    "yearly_rates",
-    "without_country",
-    "countries_in_names",
-    "margins_multiplied",
-    "margins_differ",
-    "zones_differ",
-    "visits_shared",
-    "refunds_shared",
-    "media_hole",
-    "orders_hole",
-]
-_SENTENCES: Mapping[NoteCode, str] = {
-    "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
-    "without_country": "{count:,} rows of media, {what} of the spend, name no country: their spend was shared over the "
-    "countries by all their orders. So nobody can tell what it brings in one country. Export the reports with a column "
-    "of countries, or name the country of each campaign: xbopt import ... --country-map WORD=CC,...",
-    "countries_in_names": "The names of {count:,} campaigns tell their country. If that is where they ran, import the "
-    "reports again into a new folder with {what}",
-    "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
-    "were shared over its countries.",
-    "margins_differ": "{what}: the tables by country and by campaign differ by {count:,} per cent in all; one of them "
-    "is not complete.",
-    "zones_differ": "Days begin at different hours: {what}. Daily rows cannot be moved.",
-    "refunds_shared": "{count:,} refunds name no country, nor do their orders; they were shared over the countries "
-    "by all their orders.",
-    "media_hole": "{what} has no row on {count:,} days of the orders: it was off, or a file is missing. These days are "
-    "not known, and no row of the panel is about them.",
-    "orders_hole": "{what}: no order on {count:,} days, far beyond chance. The shop was closed, or a file is missing.",
-    "visits_shared": "{count:,} rows of sessions name no country; they were shared over the countries by all their "
-    "orders.",
-}
-
-
 _MONEY = ("net_revenue", "unit_price", "discount", "tax", "shipping", "duty")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelNote:
-    """What a reader of a panel has to know: a code, what it is about, and how many rows."""
-
-    code: NoteCode
-    what: str = ""
-    count: int = 0
-
-    @property
-    def sentence(self) -> str:
-        """The note in words."""
-        return _SENTENCES[self.code].format(what=self.what, count=self.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +84,15 @@ def build_panel(
         holes = (*media_holes(media, first, last, off), *holes)
         parts.insert(0, _media_rows(cells.frame, shares, holes))
         if shares.height > 1:
-            shared = _shared_spend(cells.frame)
-            notes[:0] = _without_country(paid.frame, cells.frame, shares)
+            shared = shared_spend(cells.frame)
+            notes[:0] = without_country(paid.frame, cells.frame, shares)
         zones = {str(z) for frame in (orders, media) if frame is not None for z in frame["zone"].drop_nulls().unique()}
         if len(zones) > 1:
             notes.append(PanelNote(code="zones_differ", what=", ".join(sorted(zones))))
     elif any(span.source != ORDERS for span in off):
         raise UsageError("--off names a platform, but there are no media in these data.")
-    notes += [_hole_note(hole) for hole in holes]
+    notes += off_with_rows(off, lines.frame["date"], media)
+    notes += [hole_note(hole) for hole in holes]
     if by_year:
         notes.append(PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
     told = pl.concat(parts, how="diagonal").with_columns(pl.lit(chosen).alias("currency"))
@@ -153,38 +106,6 @@ def build_panel(
         holes=holes,
         shared=shared,
     )
-
-
-def _shared_spend(cells: pl.DataFrame) -> dict[str, float]:
-    """By channel with any: the share of its spend that names no country."""
-    spend = pl.col("spend").fill_null(0.0)
-    lost = spend.filter(pl.col("region").is_null()).sum() / spend.sum()
-    parts = cells.group_by("channel").agg(lost.alias("lost")).filter(pl.col("lost") > 0.0).sort("channel")
-    return {str(channel): float(part) for channel, part in parts.iter_rows()}
-
-
-def _without_country(media: pl.DataFrame, cells: pl.DataFrame, shares: pl.DataFrame) -> list[PanelNote]:
-    """What to say of media that name no country: how many rows of the files, and what their campaigns are called."""
-    lost = cells.filter(pl.col("region").is_null()).select("date", "channel").unique()
-    channel = pl.coalesce("channel", "platform", pl.lit("media")).alias("channel")
-    rows = (
-        media.filter(pl.col("country").is_null()).with_columns(channel).join(lost, on=["date", "channel"], how="semi")
-    )
-    if rows.is_empty():
-        return []
-    spent, whole = (float(each["spend"].sum()) for each in (cells.filter(pl.col("region").is_null()), cells))
-    part = f"{spent / whole:.0%}" if whole > 0.0 else "none"
-    notes = [PanelNote(code="without_country", what=part, count=rows.height)]
-    named = named_countries(rows.filter(pl.col("margin").fill_null("campaign") != "hour"), shares["region"])
-    if named.option:
-        notes.append(PanelNote(code="countries_in_names", what=named.option, count=rows["campaign"].n_unique()))
-    return notes
-
-
-def _hole_note(hole: Hole) -> PanelNote:
-    days = (hole.last - hole.first).days + 1
-    code: NoteCode = "media_hole" if hole.channels else "orders_hole"
-    return PanelNote(code=code, what=f"{hole.source}, {hole.first} to {hole.last}", count=days)
 
 
 def write_panel(frame: pl.DataFrame, path: Path) -> None:
