@@ -40,7 +40,7 @@ class _Seen:
     @property
     def meant(self) -> Decimal | None:
         """The decimal sign that follows from what the column holds; None where its forms prove one, or nothing does."""
-        grouping = [sign for sign, texts in self.whole.items() if texts]
+        grouping: list[Decimal] = [sign for sign, texts in self.whole.items() if texts]
         if any(self.proven.values()) or self.is_ungrouped or len(grouping) != 1:
             return None
         return _OTHER[grouping[0]]
@@ -117,7 +117,9 @@ class DecimalSurvey:
                 raise _mixed(file, (name,))
             if points + commas:
                 signs[name] = "." if points > commas else ","
-        meant = {name: sign for name, seen in self._seen.items() if (sign := seen.meant) is not None}
+        meant: dict[str, Decimal] = {
+            name: sign for name, seen in self._seen.items() if (sign := seen.meant) is not None
+        }
         if len({*meant.values(), *signs.values()}) > 1 and len(set(signs.values())) < 2:
             # A count as 1.234 beside a price of 12.50: one of them is not what it says.
             if said is None:

@@ -93,7 +93,8 @@ class Survey:
         assumed: list[str] = []
         proven = self._currency(file)
         fixed: Decimal | None = "." if machine_numbers else self.profile.decimal
-        main, others = self._numbers.settle(file, decimal, assumed) if fixed is None else (fixed, {})
+        one_sign: Mapping[str, Decimal] = {}
+        main, others = (fixed, one_sign) if fixed is not None else self._numbers.settle(file, decimal, assumed)
         return Settled(
             decimal=main,
             decimals=others,
