@@ -1,5 +1,6 @@
 """What a seller answers, by options or on being asked: ten numbers that he may know, each with the usual one."""
 
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -97,9 +98,12 @@ def _read(given: dict[str, str], option: str, reader: Callable[[str], AnswerT]) 
 
 def _number(text: str) -> float:
     try:
-        return float(text.replace(",", ""))
+        number = float(text.replace(",", ""))
     except ValueError:
-        raise ValueError("write a number, as in 1200 or 49.90") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("write a number, as in 1200 or 49.90")
+    return number
 
 
 def _whole(text: str) -> int:

@@ -64,6 +64,14 @@ def import_command(
             help="Your own channels by platform or by the start of a campaign's name; repeatable.",
         ),
     ] = None,
+    country_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--country-map",
+            metavar="WORD=CC,...",
+            help="Country by a word of a campaign's name, where a report has no column of countries; repeatable.",
+        ),
+    ] = None,
     decimal: Annotated[
         Literal[".", ","] | None, typer.Option("--decimal", help="Decimal sign, where nothing in a file tells it.")
     ] = None,
@@ -97,7 +105,15 @@ def import_command(
         return
     need_extra("data", "polars")
     from xbopt.imports.engine.run import import_files
-    from xbopt.reports.imports import file_lines, files_table, folder_lines, import_json, import_page, next_step
+    from xbopt.reports.imports import (
+        file_lines,
+        files_table,
+        folder_lines,
+        import_json,
+        import_page,
+        loud_lines,
+        next_step,
+    )
 
     if out is None:
         raise UsageError("Say where the tables go, as in -o data.")
@@ -106,7 +122,8 @@ def import_command(
         result = import_files(
             files, into=out, profile=profile, columns=_pairs("--columns", [columns] if columns else []),
             currency=currency, zone=zone, account=account, prices=prices, rates=rates, key=key_file, k=k,
-            channels=_pairs("--channel-map", channel_map or []), decimal=decimal, dates=dates, accept=accept or (),
+            channels=_pairs("--channel-map", channel_map or []),
+            countries=_pairs("--country-map", country_map or []), decimal=decimal, dates=dates, accept=accept or (),
             profiles=profiles or (), save_as=save_profile, on_progress=on_progress,
         )  # fmt: skip
     if report is not None:
@@ -123,6 +140,8 @@ def import_command(
         print_json(import_json(result))
         return
     console = result_console()
+    for line in loud_lines(result):
+        console.print(f"! {line}", style="bold", markup=False)
     if result.files:
         console.print(figures_table(files_table(result.files), terminal_numbers("EUR")))
     for record in result.files:

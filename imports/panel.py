@@ -8,10 +8,10 @@ period, a share that does not follow the day's orders: else spend would seem to 
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import polars as pl
 
@@ -21,66 +21,26 @@ from xbopt.core.panel import PANEL_COLUMNS, panel_schema
 from xbopt.imports.coverage import ORDERS, Hole, Span, media_holes, order_holes
 from xbopt.imports.media_cells import media_cells
 from xbopt.imports.net_refunds import with_net_amount
+from xbopt.imports.panel_notes import PanelNote, hole_note, off_with_rows, shared_spend, without_country
 from xbopt.imports.rates import converted
 from xbopt.imports.tables import REFUND_MONEY
 
-NoteCode = Literal[
-    "yearly_rates",
-    "without_country",
-    "margins_multiplied",
-    "margins_differ",
-    "zones_differ",
-    "visits_shared",
-    "refunds_shared",
-    "media_hole",
-    "orders_hole",
-]
-_SENTENCES: Mapping[NoteCode, str] = {
-    "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
-    "without_country": "{count:,} media rows name no country; they were shared over the countries by all their orders.",
-    "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
-    "were shared over its countries.",
-    "margins_differ": "{what}: the tables by country and by campaign differ by {count:,} per cent in all; one of them "
-    "is not complete.",
-    "zones_differ": "Days begin at different hours: {what}. Daily rows cannot be moved.",
-    "refunds_shared": "{count:,} refunds name no country, nor do their orders; they were shared over the countries "
-    "by all their orders.",
-    "media_hole": "{what} has no row on {count:,} days of the orders: it was off, or a file is missing. These days are "
-    "not known, and no row of the panel is about them.",
-    "orders_hole": "{what}: no order on {count:,} days, far beyond chance. The shop was closed, or a file is missing.",
-    "visits_shared": "{count:,} rows of sessions name no country; they were shared over the countries by all their "
-    "orders.",
-}
-
-
 _MONEY = ("net_revenue", "unit_price", "discount", "tax", "shipping", "duty")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelNote:
-    """What a reader of a panel has to know: a code, what it is about, and how many rows."""
-
-    code: NoteCode
-    what: str = ""
-    count: int = 0
-
-    @property
-    def sentence(self) -> str:
-        """The note in words."""
-        return _SENTENCES[self.code].format(what=self.what, count=self.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedPanel:
     """A panel of real files: ``frame`` has the columns of ``core/panel.py``; segment and world are null.
 
-    ``holes`` are days that a platform, or the file of orders, tells nothing about.
+    ``holes`` are days that a platform, or the file of orders, tells nothing about; ``shared`` is, by channel, the share
+    of its spend that no row places in a country, so that it was shared over them by assumption.
     """
 
     frame: pl.DataFrame
     currency: str
     notes: tuple[PanelNote, ...]
     holes: tuple[Hole, ...] = ()
+    shared: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def build_panel(
@@ -114,6 +74,7 @@ def build_panel(
     by_year = set(lines.by_year)
     parts = [own]
     media = tables.get("media")
+    shared: dict[str, float] = {}
     holes = order_holes(lines.frame.group_by("order_id").agg(pl.col("date").min())["date"], off)
     if media is not None and not media.is_empty():
         paid = converted(media, ("spend",), to=chosen, rates=rates)
@@ -122,15 +83,19 @@ def build_panel(
         notes += [PanelNote(code=code, what=what, count=count) for code, what, count in cells.notes]
         first, last = (cast("date", edge) for edge in (lines.frame["date"].min(), lines.frame["date"].max()))
         holes = (*media_holes(media, first, last, off), *holes)
-        parts.insert(0, _media_rows(cells.frame, shares, holes, notes))
+        parts.insert(0, _media_rows(cells.frame, shares, holes))
+        if shares.height > 1:
+            shared = shared_spend(cells.frame)
+            notes[:0] = without_country(paid.frame, cells.frame, shares)
         zones = {str(z) for frame in (orders, media) if frame is not None for z in frame["zone"].drop_nulls().unique()}
         if len(zones) > 1:
             notes.append(PanelNote(code="zones_differ", what=", ".join(sorted(zones))))
     elif any(span.source != ORDERS for span in off):
         raise UsageError("--off names a platform, but there are no media in these data.")
-    notes += [_hole_note(hole) for hole in holes]
+    notes += off_with_rows(off, lines.frame["date"], media)
+    notes += [hole_note(hole) for hole in holes]
     if by_year:
-        notes.insert(0, PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
+        notes.append(PanelNote(code="yearly_rates", what=", ".join(sorted(by_year))))
     told = pl.concat(parts, how="diagonal").with_columns(pl.lit(chosen).alias("currency"))
     kinds = {"segment": pl.String, "channel": pl.String, "world": pl.Int64}
     unknown = [name for name in PANEL_COLUMNS if name not in told.columns]
@@ -140,13 +105,8 @@ def build_panel(
         currency=chosen,
         notes=tuple(notes),
         holes=holes,
+        shared=shared,
     )
-
-
-def _hole_note(hole: Hole) -> PanelNote:
-    days = (hole.last - hole.first).days + 1
-    code: NoteCode = "media_hole" if hole.channels else "orders_hole"
-    return PanelNote(code=code, what=f"{hole.source}, {hole.first} to {hole.last}", count=days)
 
 
 def write_panel(frame: pl.DataFrame, path: Path) -> None:
@@ -309,16 +269,11 @@ def _stock_out(lines: pl.DataFrame, stock: pl.DataFrame | None) -> pl.DataFrame 
     )
 
 
-def _media_rows(
-    cells: pl.DataFrame, shares: pl.DataFrame, holes: Sequence[Hole], notes: list[PanelNote]
-) -> pl.DataFrame:
+def _media_rows(cells: pl.DataFrame, shares: pl.DataFrame, holes: Sequence[Hole]) -> pl.DataFrame:
     """Media by day, region and channel; a channel has a row, if with 0, on every day from its first to its last.
 
     Days of a hole have none: what was spent on them is not known.
     """
-    lost = cells.filter(pl.col("region").is_null()).height
-    if lost and shares.height > 1:
-        notes.append(PanelNote(code="without_country", count=lost))
     shared = _shared(cells, shares, ("spend", "impressions", "clicks"), keys=("date", "channel"))
     spans = shared.group_by("region", "channel").agg(
         pl.date_range(pl.col("date").min(), pl.col("date").max(), interval="1d").alias("date")

@@ -147,9 +147,9 @@ def _daily(pairs: pl.DataFrame, to: str, rates: pl.DataFrame | None) -> list[flo
     if rates is None:
         return [None] * pairs.height
     euro = pairs.select("date").unique().with_columns(pl.lit("EUR").alias("currency"), pl.lit(1.0).alias("per_euro"))
-    known = pl.concat([rates.filter(pl.col("currency") != "EUR").select("date", "currency", "per_euro"), euro]).sort(
-        "date"
-    )
+    # What is no rate is none of that day, whoever wrote the table: a quotient of it would be infinite.
+    told = rates.filter((pl.col("currency") != "EUR") & (pl.col("per_euro") > 0.0) & pl.col("per_euro").is_finite())
+    known = pl.concat([told.select("date", "currency", "per_euro"), euro]).sort("date")
     wanted = pairs.with_row_index("_row").with_columns(pl.lit(to).alias("_to")).sort("date")
     for by, name in (("currency", "_from"), ("_to", "_into")):
         wanted = wanted.join_asof(

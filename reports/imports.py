@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xbopt.imports.engine.rows import FUTURE_DAY
 from xbopt.imports.profile import EVIDENCE_MEANS, Profile
 from xbopt.imports.provenance import FileRecord
 from xbopt.reports.kit.figures import Column, Fact, Table
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from xbopt.imports.engine.run import ImportResult
 
 _SAID_BY = {"flag": "you said", "default": "assumed", "format": "by the format"}
+_LOUD = frozenset({"without_country", "countries_in_names"})
+"""Codes of notes that stand before everything else."""
 _TABLE_WORDS = {
     "transactions": "lines of orders",
     "refunds": "refunds",
@@ -110,6 +113,17 @@ def file_lines(record: FileRecord, *, names_ignored: bool = True) -> list[str]:
     return lines
 
 
+def loud_lines(result: "ImportResult") -> list[str]:
+    """What decides whether the data can be used at all, first: a sentence each."""
+    late = [
+        f"{each.file}: {_counted(rows, 'rows')} of days that have not come yet were left out. See that day and month "
+        "are not turned round in others."
+        for each in result.files
+        if (rows := each.dropped.get(FUTURE_DAY, 0))
+    ]
+    return [*late, *(each.message for each in result.provenance.notes if each.code in _LOUD)]
+
+
 def folder_lines(result: "ImportResult") -> list[str]:
     """What there is to say about the whole folder."""
     found = result.provenance
@@ -119,7 +133,7 @@ def folder_lines(result: "ImportResult") -> list[str]:
         f"({each.rule}); the former counts."
         for each in found.overlaps
     ]
-    lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in found.notes]
+    lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in found.notes if each.code not in _LOUD]
     privacy = found.privacy
     if privacy.key_fingerprint:
         lines.append(
@@ -170,7 +184,7 @@ def import_page(result: "ImportResult") -> PageContent:
         ),
         verdict=f"{again}{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
         tone="even" if noted else "good",
-        below_verdict=(*folder_lines(result), next_step(result)),
+        below_verdict=(*loud_lines(result), *folder_lines(result), next_step(result)),
         sections=(
             Section(
                 key="files",

@@ -11,6 +11,7 @@ import polars as pl
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import CalibrationError
 
 BANDS = 3
 _NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -96,6 +97,11 @@ def put_products(draft: Draft, shop: Shop, edges: Sequence[float], costs: Costs)
         for b in range(len(names))
     ]
     returned = _returns(lines, shop.refunds)
+    if returned is not None and all(returned[0].get(b, 0.0) > _MOST_RETURNED for b in range(len(names))):
+        raise CalibrationError(
+            "All that was sold came back, by the refunds of these data: there is no market to plan for. See that the "
+            "refunds are those of these orders, or leave them out."
+        )
     mine = Source(evidence="M", source=f"Orders {shop.period}", note=f"{lines.height:,} lines by price band")
     for b in range(len(names)):
         asked, known_cost = measured[b]
@@ -110,6 +116,9 @@ def put_products(draft: Draft, shop: Shop, edges: Sequence[float], costs: Costs)
             seen = Source(evidence="M", source=f"{shop.refunds.height:,} refunds, {shop.period}", note=note)
             if (back := rounded(rate.get(b, 0.0))) <= _MOST_RETURNED:
                 draft.put(("products", b, "return_rate"), back, seen)
+            elif back <= 1.0:
+                draft.put(("products", b, "return_rate"), _MOST_RETURNED, seen)
+                draft.hold(("products", b, "return_rate"), back, _MOST_RETURNED)
             else:  # refunds of earlier sales, or sales that are not in the data: no rate at all
                 draft.hold(("products", b, "return_rate"), back, _number(draft, b, "return_rate"))
             if days is not None:

@@ -20,9 +20,10 @@ from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import kinds_of
+from xbopt.calibration.scenario.costs import check_costs
 from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
-from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
+from xbopt.calibration.scenario.findings_of import GENERAL, findings_of, shared_channels
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.insights import insights_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
@@ -175,7 +176,11 @@ def calibrate_tables(
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
     like = None if chosen.like is None else started_from(chosen.like, currency=shop.currency, day=start)
-    unusual = (*check_local_amounts(shop), *check_order_value(shop, chosen.trade, like))
+    unusual = (
+        *check_local_amounts(shop),
+        *check_order_value(shop, chosen.trade, like),
+        *check_costs(shop.lines, chosen.costs.by_sku),
+    )
     draft = like or _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
     price = _prices(cleaned, tables.get("stock"))
@@ -194,7 +199,8 @@ def calibrate_tables(
         price=price,
         rates=tables.get("rates"),
     )
-    fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
+    shared = shared_channels(panel, skeleton)
+    fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell, shared)
     played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
     tell("deals, coming weeks and buyers", 0, 0)
@@ -226,7 +232,7 @@ def calibrate_tables(
         skeleton=skeleton,
         fit=fit,
         draws=draws,
-        next_tests=() if fit is None else next_tests(fit),
+        next_tests=() if fit is None else next_tests(fit, shared),
         signs=signs_of(scenario, draws),
         findings=tuple(
             sorted(
@@ -346,6 +352,7 @@ def _fitted(
     base: CustomerBase | None,
     price: PriceEstimate | None,
     tell: "Progress",
+    shared: Sequence[str],
 ) -> tuple[MarketFit | None, MarketDraws | None, str]:
     """Fit the market to its panel, and put what was found into the draft; else why it was not fitted."""
     if not chosen.fits_media or not skeleton.bought:
@@ -380,7 +387,7 @@ def _fitted(
             raise
         return None, None, str(error)
     draws = fit.draws(DRAWS)
-    put_fit(draft, fit, draws, f"{first} to {last}")
+    put_fit(draft, fit, draws, f"{first} to {last}", shared)
     return fit, draws, ""
 
 

@@ -34,6 +34,8 @@ FindingCode = Literal[
     "folders_overlap",
     "order_value_unusual",
     "amounts_in_other_money",
+    "spend_shared",
+    "costs_odd",
 ]
 
 

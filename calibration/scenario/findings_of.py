@@ -18,6 +18,15 @@ GENERAL = "general"
 _YEAR_WEEKS = 52
 
 
+_MOST_SHARED = 0.1
+"""Share of a channel's spend that may name no country; beyond it, nothing of one country is measured."""
+
+
+def shared_channels(panel: ImportedPanel, skeleton: Skeleton) -> tuple[str, ...]:
+    """Ids of the channels whose spend by country was shared by orders, since no file tells it."""
+    return tuple(one.id for one in skeleton.bought if panel.shared.get(one.channel, 0.0) > _MOST_SHARED)
+
+
 def findings_of(
     chosen: Options,
     shop: Shop,
@@ -101,7 +110,10 @@ def findings_of(
                 for name, value in (("found", one.found), ("taken", one.taken))
             }
             add("held", *held, is_loud=is_loud, figures=figures)
-    told = {"media_hole", "orders_hole"}
+    if shared := shared_channels(panel, skeleton):
+        option = [note.what for note in panel.notes if note.code == "countries_in_names"]
+        add("spend_shared", *(option or [""]), *shared, is_loud=True)
+    told = {"media_hole", "orders_hole", *(("without_country", "countries_in_names") if shared else ())}
     for note in (note for note in panel.notes if note.code not in told):
         add("panel_note", note.sentence)
     return found

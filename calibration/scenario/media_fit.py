@@ -3,7 +3,7 @@
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
@@ -38,6 +38,7 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
     "partly": ("E", "partly told by the data; the rest is prior"),
     "prior_only": ("E", "prior only: the data do not tell it"),
 }
+_SHARED = "the spend by country was shared by orders, since no file tells it: nothing of one country is measured"
 
 
 def fit_media(
@@ -92,8 +93,11 @@ def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:
     return start, (last - start).days + 1
 
 
-def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str) -> None:
-    """Write the fitted values, and of each how far the data told it; spreads of drawn groups go."""
+def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str, shared: Collection[str] = ()) -> None:
+    """Write the fitted values, and of each how far the data told it; spreads of drawn groups go.
+
+    Nothing of one country is measured of the channels in ``shared``, whose spend by country nobody told.
+    """
     document = fit.scenario.document
     marks = _verdicts(document, fit)
     for path, value in draws.values.items():
@@ -101,6 +105,8 @@ def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str) -> No
         mark, words = _MARKS[verdict]
         if ".price.by_region." in path:
             words = "spend over impressions"
+        if _is_regional(path, shared):
+            mark, words = "E", _SHARED
         source = Source(
             evidence="M" if mark == "M" else "E", source=f"Fit of the market to the panel of {period}", note=words
         )
@@ -109,6 +115,12 @@ def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str) -> No
     uncertainty = cast("Plain", draft.data.setdefault("uncertainty", {}))
     for group in drawn:
         uncertainty.pop(group, None)
+
+
+def _is_regional(path: str, channels: Collection[str]) -> bool:
+    """Whether a path is about one region of one of the channels."""
+    steps = path.split(".")
+    return steps[0] == "channels" and steps[1] in channels and not {"region_response", "by_region"}.isdisjoint(steps)
 
 
 def _verdicts(document: ScenarioDocument, fit: MarketFit) -> dict[str, Verdict]:

@@ -4,6 +4,7 @@ With the posterior linear around its mode, a test is one more row: the derivativ
 The covariance after it follows at once, whatever the test may then find (Chaloner and Verdinelli 1995, linear design).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +48,17 @@ class NextTest:
     told: float
 
 
-def next_tests(fit: MarketFit) -> tuple[NextTest, ...]:
+def next_tests(fit: MarketFit, shared: Collection[str] = ()) -> tuple[NextTest, ...]:
     """Tests of the usual size, the one that tells most about the split of money first; empty where none tells anything.
 
     Each channel is tried in its three dearest regions. The standard error is that of the orders of these weeks, twice
     over in variance, since what they are held against is as uncertain. The days are weeks of the panel with as much
     spend as is usual.
+
+    Args:
+        fit: The fit.
+        shared: Channels whose spend by country nobody told: what a test in one country would save is not known, so
+            that none of them is proposed.
     """
     replay, space, first = fit.replay, fit.space, fit.likelihood.first
     points = fit.optimum.z + np.concatenate(
@@ -66,6 +72,8 @@ def next_tests(fit: MarketFit) -> tuple[NextTest, ...]:
     by_week = replay.panel.spend[first:].sum(axis=2).reshape(weeks, WEEK, *replay.media_price.shape[1:]).sum(axis=1)
     as_was = replay.play(sampled)[..., orders]
     for d, channel in enumerate(fit.returns.channels):
+        if channel in shared:
+            continue
         c = scenario.channels.index(channel)
         spent = by_week[:, :, c].sum(axis=0)
         dearest: list[int] = np.argsort(-spent, kind="stable")[:_REGIONS_EACH].tolist()

@@ -74,12 +74,15 @@ class _Heard:
     channels: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     money: Money | None = None
+    is_directed: bool = False
+    """Whether a word or an arrow says which places are an origin and which are not."""
 
     def __str__(self) -> str:
+        places = "to" if self.is_directed or not self.unknown else "places"
         parts = [
             f"trade {', '.join(self.trades)}" if self.trades else "",
             f"from {', '.join(self.origins)}" if self.origins else "",
-            f"to {', '.join(self.countries)}" if self.countries else "",
+            f"{places} {', '.join(self.countries)}" if self.countries else "",
             f"on {', '.join(self.channels)}" if self.channels else "",
             f"budget {self.money}" if self.money else "",
         ]
@@ -98,7 +101,6 @@ def read_wish(text: str) -> Wish:
     _hear_places(_tokens(rest), heard)
     if money is None and any(character.isdigit() for character in without):
         yen = "¥ is yen or yuan: write JPY or CNY. " if "¥" in text else ""
-        heard.unknown.clear()
         raise _refused(
             heard, f"{yen}the budget must be one amount above 0 with its currency and period, as in 30k EUR a month."
         )
@@ -152,7 +154,8 @@ def _nearest(heard: _Heard) -> str:
 
 
 def _refused(heard: _Heard, why: str) -> UsageError:
-    return UsageError(f'--for: {why} Understood: {heard}. Write it as in "{EXAMPLE}".')
+    language = "" if heard.is_directed or not heard.unknown else "Sentences are read in English and German. "
+    return UsageError(f'--for: {why} {language}Understood: {heard}. Write it as in "{EXAMPLE}".')
 
 
 def _tokens(text: str) -> list[str]:
@@ -172,10 +175,12 @@ def _hear_places(tokens: list[str], heard: _Heard) -> None:
                 _put(place, mode, before, heard)
             mode = "to" if mode == "from" else mode
         elif kind == "to":
+            heard.is_directed = True
             heard.origins += [place for place in before if place not in heard.origins]
             before.clear()
             mode = "to"
         elif kind == "from":
+            heard.is_directed = True
             mode = "from"
         elif kind == "channel":
             heard.channels += [value] if value not in heard.channels else []

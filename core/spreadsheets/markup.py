@@ -1,4 +1,4 @@
-"""What a workbook's reader drops: errors, uncalculated formulas, currencies, and merged cells of OpenDocument.
+"""What a workbook's reader drops: errors, uncalculated formulas, currencies, hidden rows, merged cells of OpenDocument.
 
 Both formats are archives of XML: ECMA-376 Part 1, 18.3.1.4 (``c``) and OpenDocument 1.3 Part 3, 9.1.4
 (``table:table-cell``).
@@ -32,18 +32,27 @@ class Markup:
     Attributes:
         broken: By line, from 1, and position: the text of an error, or a formula without its result.
         currencies: By line and position: the signs or codes of currencies that a number is shown with.
+        hidden: Lines, from 1, that are hidden, as by a filter.
         merged: First and last row and column, from 0, of merged cells.
     """
 
     broken: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
     currencies: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
+    hidden: set[int] = field(default_factory=set[int])
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(
         default_factory=list[tuple[tuple[int, int], tuple[int, int]]]
     )
 
 
-def xlsx_markup(content: bytes, sheet: str) -> Markup:
-    """The errors and uncalculated formulas of a sheet of an Excel workbook; its merged cells are known already.
+def xlsx_markup(content: bytes, sheet: str, *, with_currencies: bool = True) -> Markup:
+    """The errors, uncalculated formulas and hidden rows of a sheet of an Excel workbook.
+
+    Its merged cells are known already.
+
+    Args:
+        content: The workbook.
+        sheet: Name of the sheet.
+        with_currencies: Whether to find those that numbers are shown with, for which each cell is looked at.
 
     Raises:
         KeyError: A part is missing.
@@ -59,8 +68,9 @@ def xlsx_markup(content: bytes, sheet: str) -> Markup:
         relations = _ended(archive.read("xl/_rels/workbook.xml.rels"))
         target = next(each.get("Target", "") for each in relations if each.get("Id") == identity)
         part = archive.read(normpath(target.lstrip("/") if target.startswith("/") else f"xl/{target}"))
-        shown = _shown_currencies(archive.read("xl/styles.xml")) if "xl/styles.xml" in archive.namelist() else {}
-    if not shown and b'"e"' not in part and b"<f" not in part and b":f" not in part:
+        styled = with_currencies and "xl/styles.xml" in archive.namelist()
+        shown = _shown_currencies(archive.read("xl/styles.xml")) if styled else {}
+    if not shown and not any(mark in part for mark in (b'"e"', b"<f", b":f", b"hidden=")):
         return markup
     line = column = 0
     for event, element in ET.iterparse(io.BytesIO(part), events=("start", "end")):  # noqa: S314 - expat bounds entities
@@ -68,6 +78,8 @@ def xlsx_markup(content: bytes, sheet: str) -> Markup:
         if event == "start":
             if name == "row":
                 line, column = int(element.get("r") or line + 1), 0
+                if element.get("hidden") in ("1", "true"):
+                    markup.hidden.add(line)
             elif name == "c":
                 named = element.get("r")
                 column = _column(named) if named else column + 1
@@ -106,7 +118,7 @@ def _shown_currencies(styles: bytes) -> dict[str, str]:
 
 
 def ods_markup(content: bytes, sheet: str) -> Markup:
-    """The errors, uncalculated formulas and merged cells of a sheet of an OpenDocument workbook.
+    """The errors, uncalculated formulas, hidden rows and merged cells of a sheet of an OpenDocument workbook.
 
     Raises:
         KeyError: The part with the cells is missing.
@@ -120,6 +132,8 @@ def ods_markup(content: bytes, sheet: str) -> Markup:
     for row in table.iter(f"{_TABLE}table-row"):
         lines = int(row.get(f"{_TABLE}number-rows-repeated", "1"))
         position = 0
+        if row.get(f"{_TABLE}visibility") in ("collapse", "filter") and lines < _LAST:
+            markup.hidden.update(range(line + 1, line + lines + 1))
         for cell in row:
             if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
                 continue

@@ -45,6 +45,20 @@ def reference_rate(currency: str, base_currency: str, year: int) -> float | None
     return _nearest(table[base_currency], year) / _nearest(table[currency], year)
 
 
+def has_reference(currency: str) -> bool:
+    """Whether a rate of a currency is known for some year; the euro is what others are counted in."""
+    return currency == "EUR" or currency in _table()
+
+
+def years_from_reference(currency: str, year: int) -> int:
+    """Years between a year and the nearest of which a rate of a currency is known.
+
+    Raises:
+        KeyError: None is known.
+    """
+    return min(abs(known - year) for known in _table()[currency])
+
+
 def _nearest(by_year: dict[int, float], year: int) -> float:
     return by_year[min(by_year, key=lambda known: abs(known - year))]
 

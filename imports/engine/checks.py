@@ -1,13 +1,24 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
+import polars as pl
+
 from xbopt.imports.engine.recognise import first_name
-from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
+from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader, is_sum_of
+from xbopt.imports.engine.turned_days import turned_days
+from xbopt.imports.plausible_rates import check_rates
 from xbopt.imports.refusals import RefusedFileError
 
-# A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
-_ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
+_STRAY = 0.01
+_FEWEST_CLICKS = 10
+_MOST_SAID = 3
+_ECB = "eurofxref-hist.zip of the European Central Bank as it is"
+_NO_MONEY = {
+    "media": "Rows tell no spend: it is unknown there, and adds nothing.",
+    "transactions": "Lines of orders tell no revenue: it is unknown there, and adds nothing.",
+    "refunds": "Refunds tell no amount: it is unknown there, and adds nothing.",
+}
 _AS_IT_IS = "what is there is taken"
 
 
@@ -35,6 +46,7 @@ def check_file(reader: RowReader) -> None:
         _refuse(
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
+    _check_formulas(reader)
     _check_whole(reader)
     _check_days(reader)
     if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
@@ -50,6 +62,14 @@ def check_file(reader: RowReader) -> None:
         if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
             _refuse_amounts(reader, name, header)
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
+    for name, broken in tally.fractions.items():
+        if broken > _STRAY * tally.cells[name]:
+            _refuse(
+                reader, "broken_counts",
+                f"{broken:,} of {tally.cells[name]:,} cells of its column {reader.values.header(name)!r} are no whole "
+                "numbers, as when a spreadsheet took the sign of thousands for a decimal point. Export it anew, and do "
+                "not open it in a spreadsheet before.", "they are rounded",
+            )  # fmt: skip
     for name, rows in (+tally.unknown_values).items():
         # Which values they are is not said: where columns are mixed up they may be persons.
         as_what = "as pending, which is no sale" if name == "status" else "as unknown"
@@ -79,12 +99,20 @@ def check_file(reader: RowReader) -> None:
             "Texts that held an e-mail address or a telephone number were emptied; ids with one got a pseudonym.",
             tally.contacts,
         )
+    if tally.streets:
+        tally.note(
+            "streets_removed", "Regions that look like a street with its number, or are too long, were emptied.",
+            tally.streets,
+        )  # fmt: skip
     if tally.long_numbers:
         tally.note(
             "long_numbers",
             "Numbers of 10 to 13 digits in texts may be telephone numbers; a pseudonym stands in the place of each.",
             tally.long_numbers,
         )
+    for table, rows in (+tally.no_money).items():
+        if rows < tally.money_rows[table]:
+            tally.note("no_money", _NO_MONEY[table], rows)
     for i, trap in enumerate(profile.traps):
         rows = tally.traps[i]
         if not rows or rows <= trap.share * tally.kept:
@@ -130,6 +158,80 @@ def check_kept(reader: RowReader) -> None:
         raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
 
 
+def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
+    """Refuse a report with more clicks than impressions: one of the two is another column, or was read wrong.
+
+    Raises:
+        RefusedFileError: It has, over all rows that tell both.
+    """
+    if reader.answers.countries and reader.tally.unplaced and not reader.tally.placed:
+        words = ", ".join(reader.answers.countries)
+        reader.tally.note("country_map_unused", f"No campaign without a country has {words} as a word of its name.")
+    both = media.filter(pl.col("clicks").is_not_null() & (pl.col("impressions") > 0))
+    clicks, shown = int(both["clicks"].sum()), int(both["impressions"].sum())
+    if clicks > max(shown, _FEWEST_CLICKS):
+        _refuse(
+            reader,
+            "clicks_exceed_impressions",
+            f"It has {clicks:,} clicks of {shown:,} impressions: one of the columns is another one, or its sign of "
+            'thousands was taken for a decimal point (--decimal "," or --decimal "." says what it is).',
+            _AS_IT_IS,
+        )
+
+
+def check_orders_table(reader: RowReader, orders: pl.DataFrame) -> None:
+    """Refuse orders some of whose days and months were turned round.
+
+    Args:
+        reader: The file.
+        orders: Columns order_id, date.
+
+    Raises:
+        RefusedFileError: The numbers of the orders say so.
+    """
+    if turned := turned_days(orders):
+        raise RefusedFileError(
+            reader.opened.source.name, "mixed_dates",
+            f"The days of {turned:,} orders lie months off their numbers, and would fit with day and month the other "
+            "way round: dates of both orders stand in one file, as when a spreadsheet turned some of them. Export it "
+            "anew, and do not open it in a spreadsheet before.",
+        )  # fmt: skip
+
+
+def check_rates_table(reader: RowReader, rates: pl.DataFrame) -> None:
+    """Refuse exchange rates that cannot be such.
+
+    Raises:
+        RefusedFileError: A rate is not above 0, or far from what is known of its currency and year.
+    """
+    check = check_rates(rates)
+    zero = [doubt.sentence for doubt in check.doubts if doubt.kind == "not_positive"]
+    if zero:
+        raise RefusedFileError(
+            reader.opened.source.name,
+            "rates_not_positive",
+            f"{_some(zero)} Nothing can be divided by them. Take these rows out, or use {_ECB}.",
+        )
+    if check.doubts:
+        _refuse(
+            reader,
+            "doubtful_rates",
+            f"{_some([doubt.sentence for doubt in check.doubts])} Mend the table, or use {_ECB}.",
+            "the table is believed",
+        )
+    if check.unknown:
+        reader.tally.note(
+            "rates_unchecked",
+            f"No rate of {', '.join(check.unknown)} is known here: these rates are taken as they are.",
+        )
+
+
+def _some(sentences: list[str]) -> str:
+    """The first sentences, and how many there are besides."""
+    rest = len(sentences) - _MOST_SAID
+    return " ".join(sentences[:_MOST_SAID]) + (f" And {rest:,} more such." if rest > 0 else "")
+
+
 def _check_days(reader: RowReader) -> None:
     """Days that are no days are damage; rows that leave the day out may be headings of their own."""
     tally = reader.tally
@@ -155,6 +257,19 @@ def _check_days(reader: RowReader) -> None:
         )  # fmt: skip
 
 
+def _check_formulas(reader: RowReader) -> None:
+    unsaved = +reader.tally.unsaved
+    if not unsaved:
+        return
+    columns = ", ".join(dict.fromkeys(repr(reader.values.header(name)) for name in unsaved))
+    raise RefusedFileError(
+        reader.opened.source.name,
+        "formulas_unsaved",
+        f"Cells of {columns} hold formulas without a result, as where a program wrote the "
+        "workbook. Open it in a spreadsheet, save it, and import it again.",
+    )
+
+
 def _check_whole(reader: RowReader) -> None:
     tally = reader.tally
     again = "Export it again."
@@ -171,11 +286,12 @@ def _check_whole(reader: RowReader) -> None:
         )
     if not tally.totals:
         return
+    if tally.sums and not any(tally.totals):
+        tally.note("totals_unread", "Its row of totals tells no sum, so that nothing says whether rows are missing.")
+        return
     names = tally.sums.keys()
-    slack = {name: _ROUNDING * (data + 1) + _CORRECTION * abs(tally.sums[name]) for name in names}
     agrees = any(
-        all(abs(total[name] - tally.sums[name]) <= slack[name] for name in names if name in total)
-        for total in tally.totals
+        all(is_sum_of(total[name], tally.sums[name], data) for name in names if name in total) for total in tally.totals
     )
     if not agrees and names:
         shown = max(names, key=lambda name: abs(tally.sums[name]))

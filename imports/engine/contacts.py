@@ -30,6 +30,17 @@ TELEPHONE = (
     r"|\b1[3-9]\d{9}\b"  # 13800138000, a Chinese mobile
 )
 """A telephone number: international, with a dialling code, North American, or Chinese."""
+_ID_TELEPHONE = (
+    rf"^\s*\+{_GAP}[1-9](?:{_GAP}\d){{7,}}\s*$|^00[1-9]\d{{8,12}}$"
+    r"|^\((?:0\d{1,5}|[2-9]\d{2})\)[ ./-]{0,2}\d{2,}(?:[ ./-]{0,2}\d){4,}$"
+    r"|^0\d{1,5}[ /][ ()./-]{0,2}\d{2,}(?:[ ()./-]{0,2}\d){4,}$"
+)
+"""An id that is nothing but a telephone number, by its plus, its 00, or its blanks, brackets and slashes.
+
+Plain digits stay, and so do digits with dashes: shops number goods and orders so, and a table of costs is joined by it.
+"""
+_STREET = r"\p{L}{2,}\.?,? +\d+|\d+[a-z]?,? +\p{L}{2,}"
+_LONGEST_REGION = 40
 _LONG = r"(?<!\d)\d{10,13}(?!\d)"
 _LONGEST = 13
 _LETTERS = r"[\p{L}_]+"
@@ -47,6 +58,17 @@ def plain_form(column: pl.Series) -> pl.Series:
 def has_address(column: pl.Series) -> pl.Series:
     """Whether a text holds an e-mail address."""
     return plain_form(column).str.contains(E_MAIL).fill_null(value=False)
+
+
+def is_contact(ids: pl.Series) -> pl.Series:
+    """Whether an id holds an e-mail address, or is a telephone number."""
+    return has_address(ids) | plain_form(ids).str.contains(_ID_TELEPHONE).fill_null(value=False)
+
+
+def is_place(regions: pl.Series) -> pl.Series:
+    """Whether a text may be the name or code of a region: short, and no street with a number."""
+    plain = plain_form(regions)
+    return (~plain.str.contains(_STREET) & (plain.str.len_chars() <= _LONGEST_REGION)).fill_null(value=True)
 
 
 def has_contact(column: pl.Series) -> pl.Series:

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.imports.engine import cells
+from xbopt.imports.engine.other_rows import FORMULA
 from xbopt.imports.engine.reading import FIRST, Opened
 from xbopt.imports.engine.text_rows import LONG
 from xbopt.imports.profile import Profile, ProfileField
+
+_TOTAL = (
+    r"(?i)^(?:grand\s+|all\s+)?(?:totals?|totale|totaal|gesamt|gesamtsumme|summe|insgesamt|sum|total g[ée]n[ée]ral|"
+    r"总计|总和|合计|合計|総計)\s*[:\uff1a]?$"
+)
+"""A name that says nothing but that it is a total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +72,22 @@ class Layout:
         empty = [pl.col(name).is_null() for name in totals.empty if name in self.bound]
         return is_total | pl.all_horizontal(*empty) if empty else is_total
 
+    def may_be_total(self) -> pl.Expr:
+        """Whether a row with a day is called a total and has no id, so that its figures must tell what it is."""
+        texts = [name for name, column in self.bound.items() if column.kind == "text"]
+        ids = [pl.col(name).is_null() for name, column in self.bound.items() if column.kind == "id"]
+        named = pl.any_horizontal(pl.lit(value=False), *(matches(name, _TOTAL) for name in texts))
+        dated = matches("date", r"\d") if "date" in self.bound else pl.lit(value=False)
+        return named & dated & pl.all_horizontal(pl.lit(value=True), *ids)
+
     def data(self, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows that hold data, each cell as far as its field reads it."""
         rows = texts.filter(~(self.is_remark() | self.is_head() | self.is_total() | pl.col(LONG)))
         return self.picked(rows)
 
     def picked(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The part of each cell that its field reads."""
+        """The part of each cell that its field reads; a formula without a result tells nothing."""
+        rows = rows.with_columns(pl.when(pl.col(name) != FORMULA).then(pl.col(name)).alias(name) for name in self.bound)
         picks = [_pick(rows[name], column.pattern) for name, column in self.bound.items() if column.pattern]
         return rows.with_columns(picks) if picks else rows
 

@@ -7,7 +7,14 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file, check_kept
+from xbopt.imports.engine.checks import (
+    check_columns,
+    check_file,
+    check_kept,
+    check_media_table,
+    check_orders_table,
+    check_rates_table,
+)
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
@@ -66,6 +73,12 @@ def import_one(
             whole = True
     check_file(reader)
     check_kept(reader)
+    if "transactions" in tables:
+        check_orders_table(reader, tables["transactions"][0].select("order_id", "date").collect())
+    if "media" in tables:
+        check_media_table(reader, tables["media"][0].collect())
+    if "rates" in tables:
+        check_rates_table(reader, tables["rates"][0].collect())
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
@@ -82,7 +95,8 @@ def _is_out_of_order(opened: Opened, *, fast: bool) -> bool:
 
 
 def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
-    survey = Survey(opened.fit.profile, opened.delimiter, answers.today)
+    currency = opened.fit.currency or answers.currency
+    survey = Survey(opened.fit.profile, opened.delimiter, answers.today, currency)
     layout = Layout(opened)
     for batch in opened.batches(fast=fast):
         if survey.look(layout.data(layout.texts(batch))):
@@ -90,7 +104,6 @@ def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str |
     return survey.settle(
         opened.source.name,
         machine_numbers=opened.machine_numbers,
-        currency=opened.fit.currency or answers.currency,
         decimal=decimal,
         dates=dates,
     )
@@ -103,9 +116,8 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
         old.unlink()
     found: dict[TableKey, tuple[pl.LazyFrame, int]] = {}
     counts: dict[TableKey, int] = {}
-    batches = reader.opened.batches(fast=fast)
-    for i, batch in enumerate(in_orders(batches, "order_id", whole=whole)):
-        for table, rows in reader.tables_of(batch).items():
+    for i, made in enumerate(_made(reader, fast=fast, whole=whole)):
+        for table, rows in made.items():
             counts[table] = counts.get(table, 0) + rows.height
             if rows.height:
                 rows.write_parquet(scratch / f"{table}.{i:06d}.parquet", compression="lz4")
@@ -117,6 +129,13 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
             rows, count = frame.lazy(), frame.height  # noqa: PLW2901 - one row for each key from here on
         found[table] = (rows, count)
     return found
+
+
+def _made(reader: RowReader, *, fast: bool, whole: bool) -> Iterator[dict[TableKey, pl.DataFrame]]:
+    """Rows of each table, batch by batch; those last that all others had to be known for."""
+    for batch in in_orders(reader.opened.batches(fast=fast), "order_id", whole=whole):
+        yield reader.tables_of(batch)
+    yield reader.tables_held()
 
 
 def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
@@ -168,6 +187,10 @@ def _assumptions(reader: RowReader) -> Iterator[Assumption]:
         yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
     elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
         yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if tally.placed:
+        said = f"{tally.placed:,} rows of media are of the country that their campaign is called by"
+        rest = f"; {tally.unplaced:,} have none of these words in their name, and no country" if tally.unplaced else ""
+        yield Assumption(what=f"{said}{rest}.", by="flag")
     if answers.account is not None:
         yield Assumption(what=f"It is of the account or shop {answers.account}.", by="flag")
     if answers.prices is not None:

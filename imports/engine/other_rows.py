@@ -8,12 +8,15 @@ import io
 import json
 import math
 import re
+import zipfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import cast
 
 import polars as pl
 
+from xbopt.core.spreadsheets.markup import Markup, ods_markup, xlsx_markup
 from xbopt.imports.engine.containers import Source
 from xbopt.imports.engine.text_rows import BATCH_ROWS
 from xbopt.imports.refusals import UnreadFileError
@@ -21,6 +24,8 @@ from xbopt.imports.refusals import UnreadFileError
 Records = list[tuple[str | None, ...]]
 # Beyond, a spreadsheet's number has lost digits of an id.
 _EXACT = 1e15
+FORMULA = "#FORMULA"
+"""Stands in the place of a formula whose result was not saved."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _KEYS = ("action_type", "key", "name")
 _LISTS = ("results", "data", "rows", "orders", "elements")
@@ -47,8 +52,16 @@ def cell_text(value: object) -> str | None:
     return str(value) if isinstance(value, timedelta) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def workbook_sheets(source: Source) -> Mapping[str, Records]:
-    """Records of each visible sheet of a workbook, by its name.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet's records from its first row, and the positions of those that are hidden."""
+
+    records: Records
+    hidden: frozenset[int]
+
+
+def workbook_sheets(source: Source) -> Mapping[str, Sheet]:
+    """Each visible sheet of a workbook, by its name; `FORMULA` stands where a formula's result was not saved.
 
     Raises:
         UnreadFileError: The workbook is damaged or locked.
@@ -57,13 +70,11 @@ def workbook_sheets(source: Source) -> Mapping[str, Records]:
 
     try:
         with source.open() as stream:
-            book = CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
+            content = stream.read()
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         visible = [each.name for each in book.sheets_metadata if each.visible == SheetVisibleEnum.Visible]
         return {
-            name: [
-                tuple(cell_text(None if value == "" else value) for value in row)
-                for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            ]
+            name: _sheet(book.get_sheet_by_name(name).to_python(skip_empty_area=False), _markup(content, name))
             for name in visible
         }
     except PasswordError:
@@ -74,6 +85,27 @@ def workbook_sheets(source: Source) -> Mapping[str, Records]:
         raise UnreadFileError(
             source.name, "damaged", f"The workbook cannot be opened ({error}); save it again."
         ) from None
+
+
+def _markup(content: bytes, sheet: str) -> Markup:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.namelist()
+    try:
+        if "xl/workbook.xml" in parts:
+            return xlsx_markup(content, sheet, with_currencies=False)
+        return ods_markup(content, sheet) if "content.xml" in parts else Markup()
+    except (KeyError, StopIteration, SyntaxError):
+        # The values were read; what only the markup says is not known.
+        return Markup()
+
+
+def _sheet(rows: Sequence[Sequence[object]], markup: Markup) -> Sheet:
+    records = [tuple(cell_text(None if value == "" else value) for value in row) for row in rows]
+    for (line, position), text in markup.broken.items():
+        i = line - 1
+        if text.startswith("=") and i < len(records) and position < len(records[i]):
+            records[i] = (*records[i][:position], FORMULA, *records[i][position + 1 :])
+    return Sheet(records, frozenset(line - 1 for line in markup.hidden))
 
 
 def json_records(source: Source, rows: str) -> Records:

@@ -87,12 +87,15 @@ class Coarsened:
         rows: The orders.
         emptied: How many cells of regions were emptied.
         renamed: How many texts of goods gave way to the article's number.
+        rare_words: Article numbers with a word that fewer customers' orders hold; they stay, since costs and stock are
+            joined by them.
         small_countries: Countries with fewer customers than that.
     """
 
     rows: "pl.LazyFrame"
     emptied: int
     renamed: int
+    rare_words: int
     small_countries: tuple[str, ...]
 
 
@@ -122,8 +125,27 @@ def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
         rows=_replaced(rows, odd, ("sku", "product"), "sku"),
         emptied=int(few["__rows"].sum()),
         renamed=int(odd["__rows"].sum()),
+        rare_words=_rare_words(orders, k),
         small_countries=tuple(rare),
     )
+
+
+def _rare_words(orders: "pl.LazyFrame", k: int) -> int:
+    """How many article numbers hold a word of four letters or more that fewer than ``k`` customers bought."""
+    import polars as pl
+
+    words = (
+        orders.select("sku", pl.coalesce("customer", "order_id").alias("__person"))
+        .drop_nulls()
+        .unique()
+        .with_columns(pl.col("sku").str.to_lowercase().str.extract_all(r"\p{L}{4,}").alias("__word"))
+        .explode("__word")
+        .drop_nulls()
+        .group_by("__word")
+        .agg(pl.col("__person").n_unique().alias("__persons"), pl.col("sku").unique())
+        .filter(pl.col("__persons") < k)
+    )
+    return int(words.select(pl.col("sku").explode().n_unique()).collect(engine="streaming").item())
 
 
 def _replaced(

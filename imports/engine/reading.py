@@ -190,12 +190,13 @@ def _opened_workbook(
     sheets = workbook_sheets(source)
     fits: list[Fit] = []
     sheet_of: dict[int, str] = {}
-    for name, records in sheets.items():
+    for name, sheet in sheets.items():
+        records = sheet.records
         able = [each for each in profiles if not each.sheet or len(sheets) == 1 or re.search(each.sheet, name)]
         of_sheet = _fits(able, records[:HEAD_AMONG], chosen)
         sheet_of.update((id(each), name) for each in of_sheet)
         fits += of_sheet
-    heads = [record for records in sheets.values() for record in records[:HEAD_AMONG]]
+    heads = [record for sheet in sheets.values() for record in sheet.records[:HEAD_AMONG]]
     best = best_fit(fits, source.name)
     if best is None:
         return None, heads
@@ -208,9 +209,12 @@ def _opened_workbook(
             "several_sheets",
             f"The sheets {', '.join(alike)} all hold such a table; leave one, or hide the others.",
         )
-    records = sheets[alike[0]]
+    records = sheets[alike[0]].records
     others = [name for name in sheets if name != alike[0]]
     notes = (f"Not read: the sheet{'s' * (len(others) > 1)} {', '.join(others)}.",) if others else ()
+    below = [records[i] for i in sorted(sheets[alike[0]].hidden) if best.record < i < len(records)]
+    if hidden := sum(any(record) for record in below):
+        notes += (f"Hidden rows, as by a filter, are read like all others: {hidden:,}.",)
     return Opened(source=source, fit=best, above=_above(records[: best.record]), notes=notes, _records=records), heads
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout, matches
+from xbopt.imports.engine.other_rows import FORMULA
 from xbopt.imports.engine.reading import FIRST, Opened
 from xbopt.imports.engine.repeated_orders import without_repeated
 from xbopt.imports.engine.settled import FIRST_DAY, Settled
@@ -28,6 +29,18 @@ LONG_ROW, TOTALS = "more cells than the head", "totals"
 REPEATED_ORDER = "an order that the file holds twice"
 NO_DATA = (TOTALS, "no data: a remark or an explanation", "the head once more")
 """Rules for rows that were never meant as data."""
+_ADDED = ("spend", "impressions", "clicks", "sessions")
+_NAMED_TOTAL = (
+    "Rows are called a total and are not the sum of the others: they count as a campaign. If they are totals, take "
+    "them out."
+)
+# A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
+_ROUNDING, _CORRECTION = 0.01, 1e-3
+
+
+def is_sum_of(stated: float, summed: float, rows: int) -> bool:
+    """Whether a stated total is the sum of so many rows, but for rounding and late corrections."""
+    return abs(stated - summed) <= _ROUNDING * (rows + 1) + _CORRECTION * abs(summed)
 
 
 @dataclass(slots=True)
@@ -40,10 +53,12 @@ class RowReader:
     tally: Tally = field(default_factory=Tally)
     values: ValueReader = field(init=False)
     targets: TargetMaker = field(init=False)
+    held: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
+    day_sums: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
 
     def __post_init__(self) -> None:
         self.values = ValueReader(self.opened, self.settled, self.answers, self.tally)
-        self.targets = TargetMaker(self.opened, self.answers.channels, self.tally)
+        self.targets = TargetMaker(self.opened, self.answers.channels, self.answers.countries, self.tally)
 
     @property
     def layout(self) -> Layout:
@@ -62,7 +77,28 @@ class RowReader:
             RefusedFileError: The rows cannot be what they should be.
             UnreadFileError: The user has to say something first.
         """
-        texts = self._data_rows(batch)
+        return self._tables(self._data_rows(batch))
+
+    def tables_held(self) -> dict[TableKey, pl.DataFrame]:
+        """Canonical rows of what was held back as a possible sum, once all rows were read.
+
+        Raises:
+            RefusedFileError: The rows cannot be what they should be.
+            UnreadFileError: The user has to say something first.
+        """
+        if not self.held:
+            return {}
+        rows = pl.concat(self.held)
+        is_sum = pl.Series([self._is_sum(row) for row in rows.iter_rows(named=True)], dtype=pl.Boolean)
+        others = rows.filter(~is_sum)
+        self.tally.drop(TOTALS, rows.height - others.height)
+        if others.is_empty():
+            return {}
+        self.tally.note("named_total", _NAMED_TOTAL, others.height)
+        self._add_sums(others)
+        return self._tables(self.layout.picked(others))
+
+    def _tables(self, texts: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
         if "transactions" in self.profile.tables and "order_id" in self.layout.bound:
             once = without_repeated(texts, "order_id", list(self.layout.bound), file=FILE)
             self.tally.drop(REPEATED_ORDER, texts.height - once.height)
@@ -101,11 +137,36 @@ class RowReader:
         texts = self._taken_out(texts, pl.col(LONG), LONG_ROW)
         self._add_totals(texts.filter(layout.is_total()))
         rows = self._taken_out(texts, layout.is_total(), TOTALS)
-        for name in self._sums():
-            tally.sums[name] = tally.sums.get(name, 0.0) + float(
-                cells.numbers_of(rows[name], self.settled.decimal_of(name)).sum()
-            )
+        if self._sums():
+            self.held += [held] if (held := rows.filter(layout.may_be_total())).height else []
+            rows = rows.filter(~layout.may_be_total())
+        self._add_sums(rows)
+        if self.opened.source.container == "workbook":
+            for name in layout.bound:
+                tally.unsaved[name] += int((rows[name] == FORMULA).sum())
         return layout.picked(rows)
+
+    def _add_sums(self, rows: pl.DataFrame) -> None:
+        """Add up what rows of totals state: over the file, and by the text of the day."""
+        for name in self._sums():
+            figures = cells.numbers_of(rows[name], self.settled.decimal_of(name))
+            self.tally.sums[name] = self.tally.sums.get(name, 0.0) + float(figures.sum())
+            if "date" in self.layout.bound:
+                days = (
+                    pl.DataFrame({"day": rows["date"], "sum": figures}).drop_nulls().group_by("day").agg(pl.sum("sum"))
+                )
+                for day, figure in days.iter_rows():
+                    self.day_sums[name, day] = self.day_sums.get((name, day), 0.0) + figure
+
+    def _is_sum(self, row: dict[str, str | None]) -> bool:
+        """Whether a row states the sums of all other rows, or of those of its day."""
+        stated = {name: cells.number_in(row[name], self.settled.decimal_of(name)) for name in self._sums()}
+        told = {name: figure for name, figure in stated.items() if figure}
+        day = row.get("date") or ""
+        return bool(told) and any(
+            all(is_sum_of(figure, sums.get(name, 0.0), self.tally.read) for name, figure in told.items())
+            for sums in (self.tally.sums, {name: self.day_sums.get((name, day), 0.0) for name in told})
+        )
 
     def _taken_out(self, rows: pl.DataFrame, which: pl.Expr, rule: str) -> pl.DataFrame:
         left = rows.filter(~which)
@@ -125,8 +186,10 @@ class RowReader:
             self.tally.note("remark", remark.note)
 
     def _sums(self) -> list[str]:
+        """Fields of which a row of totals would hold the sums."""
         totals = self.profile.totals
-        return [] if totals is None else [name for name in totals.sums if name in self.layout.bound]
+        named = _ADDED if totals is None and not {"media", "sessions"}.isdisjoint(self.profile.tables) else ()
+        return [name for name in (totals.sums if totals is not None else named) if name in self.layout.bound]
 
     def _add_totals(self, rows: pl.DataFrame) -> None:
         for row in rows.select(self._sums()).iter_rows(named=True):
@@ -163,6 +226,12 @@ class RowReader:
             self.tally.note(code, rows=count)
         return rows
 
+    def _count_unknown_money(self, table: TableKey, rows: pl.DataFrame) -> None:
+        if (name := _MONEY.get(table)) is not None:
+            told = rows.filter(pl.col("status") == "sold") if table == "transactions" else rows
+            self.tally.money_rows[table] += told.height
+            self.tally.no_money[table] += told[name].null_count()
+
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
         made: dict[TableKey, pl.DataFrame] = {}
         used = pl.lit(value=False)
@@ -173,6 +242,7 @@ class RowReader:
                 # A code may be made out to somebody; which orders share one is all that is ever asked of it.
                 codes = self.answers.pseudonyms_of(made[table]["promotion"])
                 made[table] = made[table].with_columns(codes.alias("promotion"))
+            self._count_unknown_money(table, made[table])
             made[table] = _of_account(made[table], self.answers.account)
             used = used | of_table
         kept = rows.filter(used)
@@ -182,6 +252,10 @@ class RowReader:
         self.tally.kept += counted[0]
         self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
         return made
+
+
+_MONEY = {"media": "spend", "transactions": "net_revenue", "refunds": "amount"}
+"""The column without which a row of a table counts for nothing."""
 
 
 def _of_account(rows: pl.DataFrame, account: str | None) -> pl.DataFrame:

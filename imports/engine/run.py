@@ -12,6 +12,7 @@ import polars as pl
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
+from xbopt.core.tables.country_names import country_code
 from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.one_file import import_one
@@ -36,6 +37,10 @@ _MOST_PANEL_ROWS = 1_000_000
 _RATES_WANTED = (
     "Import a file of rates with them, --rates eurofxref-hist.zip of the European Central Bank, or a table with the "
     "columns date, currency, per_euro. To take the mean rate of each year instead: --accept mixed_currencies."
+)
+_RARE_WORDS = (
+    "{count:,} article numbers hold a word that fewer than {k} customers bought. They stay, since costs and stock are "
+    "joined by them; see that none names a person."
 )
 Progress = Callable[[str, int, int], None]
 
@@ -102,6 +107,7 @@ def import_files(
     key: Path | str | None = None,
     k: int = DEFAULT_K,
     channels: Mapping[str, str] | None = None,
+    countries: Mapping[str, str] | None = None,
     decimal: str | None = None,
     dates: str | None = None,
     accept: Iterable[str] = (),
@@ -125,6 +131,7 @@ def import_files(
         key: File with the key of the pseudonyms; the user's own where left out.
         k: Fewest customers that share a region or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
+        countries: Country by a word of a campaign's name, as it is written, for media that name none.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
         accept: Codes of refusals that are accepted.
@@ -157,6 +164,7 @@ def import_files(
     lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
         currency=currency, zone=zone, account=account, prices=prices, channels=channels or {},
+        countries=_codes(countries or {}),
         pseudonyms_of=lazy_key.pseudonyms_of, accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
@@ -228,6 +236,13 @@ def _check_call(
             raise UsageError(f"--zone {zone!r} is no IANA time zone, as Europe/Berlin or UTC.") from None
 
 
+def _codes(countries: Mapping[str, str]) -> dict[str, str]:
+    codes = {word: country_code(name) for word, name in countries.items()}
+    if unknown := [countries[word] for word, code in codes.items() if code is None]:
+        raise UsageError(f"--country-map: {', '.join(unknown)} is no country; write codes, as in DE=DE,France=FR.")
+    return {word: code for word, code in codes.items() if code is not None}
+
+
 def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:
     """What the folder holds already, by the source that it came from."""
     parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = {}
@@ -262,7 +277,7 @@ def _write(
         )
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
-    emptied, renamed, small = 0, 0, ()
+    emptied, renamed, rare, small = 0, 0, 0, ()
     names = {each.source: each.file for each in (*before.files, *records)}
     for table, of_table in parts.items():
         once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
@@ -271,6 +286,7 @@ def _write(
         if table == "transactions" and k > 1:
             done = coarsened(rows, k)
             rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
+            rare = done.rare_words
         tables[table] = rows
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
@@ -280,6 +296,8 @@ def _write(
         if MIXED not in accept and not before.accepts_mixed:
             raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
         notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
+    if rare:
+        notes = (*notes, Note(code="rare_article_words", message=_RARE_WORDS.format(k=k, count=rare)))
     provenance = Provenance(
         files=(*before.files, *records),
         tables={str(name): rows for name, rows in counts.items()},

@@ -1,6 +1,5 @@
 """What is settled once for a whole file: its decimal sign, the order of day and month, the signs of money."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -8,8 +7,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from xbopt.core.spreadsheets.dates import FORMS, DateForm, possible_forms
-from xbopt.core.spreadsheets.numbers import Decimal, currencies_of, decimal_evidence
+from xbopt.core.spreadsheets.numbers import Decimal, currencies_of
 from xbopt.imports.engine.cells import NUMBER_KINDS, day_texts
+from xbopt.imports.engine.decimals import DecimalSurvey
 from xbopt.imports.profile import Profile
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 
@@ -23,8 +23,6 @@ _ORDER_BY_CURRENCY: Mapping[str, str] = {
         "DD/MM/YYYY",
     ),
 }
-_STRAY = 0.01
-"""So small a part of a column's cells may have another decimal sign; they count as unknown."""
 _SERIALS = frozenset({"days since 1900", "days since 1904"})
 
 
@@ -58,10 +56,14 @@ class Survey:
     profile: Profile
     separator: str | None
     today: date
-    decimals: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    currency: str | None = None
     signs: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
     days: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     halves: bool = False
+    _numbers: DecimalSurvey = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = DecimalSurvey(self.separator, self.currency)
 
     def look(self, rows: pl.DataFrame) -> bool:
         """Take up the texts of some rows, one column a field; True once everything is settled."""
@@ -69,26 +71,19 @@ class Survey:
             if name not in rows.columns:
                 continue
             if column.kind in NUMBER_KINDS:
-                unplain = rows[name].drop_nulls().unique()
-                pointed = unplain.str.contains(r"^[+-]?\d+\.(\d{1,2}|\d{4,})$")
-                seen = self.decimals.setdefault(name, Counter())
-                seen["."] += int(pointed.sum())
-                for text in unplain.filter(~pointed & ~unplain.str.contains(r"^[+-]?\d+$")).to_list():
-                    seen[str(decimal_evidence(text))] += 1
-                    if column.kind == "money" and (codes := currencies_of(text)):
-                        self.signs.add(codes)
+                unplain = self._numbers.look(name, column, rows)
+                if column.kind == "money":
+                    self.signs.update(codes for text in unplain if (codes := currencies_of(text)))
             elif column.kind in ("date", "time"):
                 self.halves = self.halves or bool(rows[name].str.contains(r"(?i)\d\s*[ap]\.?m\.?\b").any())
                 self.days.setdefault(name, set()).update(day_texts(rows[name]).drop_nulls().unique().to_list())
         one_form = all(len(self._forms(texts)) <= 1 for texts in self.days.values())
-        return one_form and (self.profile.decimal is not None or any(seen["."] for seen in self.decimals.values()))
+        return one_form and (self.profile.decimal is not None or self._numbers.is_settled)
 
     def _forms(self, texts: Iterable[str]) -> Sequence[DateForm]:
         return possible_forms(sorted(texts), FIRST_DAY, self.today + timedelta(days=1))
 
-    def settle(
-        self, file: str, *, machine_numbers: bool, currency: str | None, decimal: str | None, dates: str | None
-    ) -> Settled:
+    def settle(self, file: str, *, machine_numbers: bool, decimal: str | None, dates: str | None) -> Settled:
         """What the evidence says; what it leaves open follows from the profile, the user's word, or the currency.
 
         Raises:
@@ -97,11 +92,13 @@ class Survey:
         """
         assumed: list[str] = []
         proven = self._currency(file)
-        main, others = self._decimals(file, decimal, assumed, fixed="." if machine_numbers else self.profile.decimal)
+        fixed: Decimal | None = "." if machine_numbers else self.profile.decimal
+        one_sign: Mapping[str, Decimal] = {}
+        main, others = (fixed, one_sign) if fixed is not None else self._numbers.settle(file, decimal, assumed)
         return Settled(
             decimal=main,
             decimals=others,
-            dates={name: self._date_form(file, name, currency or proven, dates, assumed) for name in self.days},
+            dates={name: self._date_form(file, name, self.currency or proven, dates, assumed) for name in self.days},
             currency=proven,
             assumed=tuple(assumed),
         )
@@ -119,64 +116,6 @@ class Survey:
                 "currency, or with a column of currency codes.",
             )
         return next(iter(common)) if len(common) == 1 else None
-
-    def _decimals(
-        self, file: str, asked: str | None, assumed: list[str], *, fixed: Decimal | None
-    ) -> tuple[Decimal, Mapping[str, Decimal]]:
-        """The decimal sign of the file, and that of columns that have another one throughout."""
-        if fixed is not None:
-            return fixed, {}
-        signs: dict[str, Decimal] = {}
-        for name, seen in self.decimals.items():
-            points, commas = seen["."], seen[","]
-            if min(points, commas) > _STRAY * (points + commas):
-                raise self._mixed(file, (name,))
-            if points + commas:
-                signs[name] = "." if points > commas else ","
-        commas = [name for name, sign in signs.items() if sign == ","]
-        main: Decimal = "," if 2 * len(commas) > len(signs) else "."
-        others: dict[str, Decimal] = {name: sign for name, sign in signs.items() if sign != main}
-        if not signs:
-            return self._open_decimal(file, asked, assumed), {}
-        if others:
-            undecided = [name for name, seen in self.decimals.items() if seen["open"] and name not in signs]
-            if undecided:
-                raise self._mixed(file, (*undecided, *others))
-            names = {".": "a decimal point", ",": "a decimal comma"}
-            assumed.append(
-                f"Numbers in {', '.join(others)} have {names['.' if main == ',' else ',']}, all others {names[main]}."
-            )
-        return main, others
-
-    def _mixed(self, file: str, names: Iterable[str]) -> RefusedFileError:
-        return RefusedFileError(
-            file,
-            "mixed_numbers",
-            f"In {', '.join(names)} some numbers have a decimal comma and others a decimal point, as when a "
-            "spreadsheet saved the file again. Export it anew, and do not open it in a spreadsheet before.",
-        )
-
-    def _open_decimal(self, file: str, asked: str | None, assumed: list[str]) -> Decimal:
-        if not any(seen["open"] for seen in self.decimals.values()):
-            return "."
-        if asked is not None:
-            return "," if asked == "," else "."
-        if self.separator == ",":
-            assumed.append("1,234 is read as a thousand and more: a file separated by commas has a decimal point.")
-            return "."
-        if self.separator == ";":
-            raise UnreadFileError(
-                file,
-                "open_numbers",
-                "Nothing in it tells whether 1.234 is one and a bit or a thousand and more. Export more days, or as a "
-                "workbook (.xlsx); or say --decimal , or --decimal .",
-            )
-        raise UnreadFileError(
-            file,
-            "open_numbers",
-            "Nothing in it tells whether 1,234 is one and a bit or a thousand and more. Say --decimal . (a thousand) "
-            "or --decimal , (one and a bit).",
-        )
 
     def _date_form(self, file: str, name: str, currency: str | None, order: str | None, assumed: list[str]) -> DateForm:
         texts = self.days[name]

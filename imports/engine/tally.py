@@ -19,6 +19,12 @@ class Tally:
         traps: Rows of each trap of the profile.
         unread: Cells that could not be read, by field.
         other_sign: Of these, numbers by the other decimal sign.
+        unsaved: Formulas without a result in rows of data, by field.
+        placed: Rows of media whose country is that of a word in their campaign, as the user says, and
+        unplaced: those whose campaign has no such word.
+        money_rows: Rows of tables of money, and
+        no_money: how many of these do not tell it.
+        fractions: Counts that are no whole numbers, by field.
         unknown_values: Cells whose value the profile's list does not have, by field.
         totals: Figures of each row of totals, by field.
         sums: Sums of the rows, by field.
@@ -26,6 +32,7 @@ class Tally:
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
         contacts: Texts that were emptied, and ids replaced, because an address or telephone number stood in them.
+        streets: Regions that were emptied, because they look like a street with its number.
         long_numbers: Texts in which a long number got another name, since it may be a telephone number.
         damaged: Texts whose letters were damaged by a wrong encoding.
         alike: Rows of media that are alike in every column that is read, and say something.
@@ -44,6 +51,12 @@ class Tally:
     unread: Counter[str] = field(default_factory=Counter[str])
     cells: Counter[str] = field(default_factory=Counter[str])
     other_sign: Counter[str] = field(default_factory=Counter[str])
+    unsaved: Counter[str] = field(default_factory=Counter[str])
+    placed: int = 0
+    unplaced: int = 0
+    money_rows: Counter[str] = field(default_factory=Counter[str])
+    no_money: Counter[str] = field(default_factory=Counter[str])
+    fractions: Counter[str] = field(default_factory=Counter[str])
     unknown_values: Counter[str] = field(default_factory=Counter[str])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     sums: dict[str, float] = field(default_factory=dict[str, float])
@@ -51,6 +64,7 @@ class Tally:
     short_at_end: bool = False
     short: int = 0
     contacts: int = 0
+    streets: int = 0
     long_numbers: int = 0
     damaged: int = 0
     alike: int = 0

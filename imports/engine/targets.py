@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.core.errors import UsageError
+from xbopt.imports.campaign_countries import countries_of
 from xbopt.imports.engine.canonical import money_columns, shaped
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
@@ -46,11 +47,13 @@ class TargetMaker:
     Attributes:
         opened: The file.
         channels: The seller's own channel by the start of a campaign's name, or by platform.
+        countries: Country by a word of a campaign's name, where a row names none.
         tally: Where period, currencies and zones are noted.
     """
 
     opened: Opened
     channels: Mapping[str, str]
+    countries: Mapping[str, str]
     tally: Tally
 
     @property
@@ -112,6 +115,11 @@ class TargetMaker:
             window = self.opened.fit.attribution or profile.attribution or None
             filled["attribution"] = pl.col("attribution").fill_null(pl.lit(window, dtype=pl.String()))
             filled["channel"] = self._channel()
+            if self.countries:
+                by_name = countries_of(rows["campaign"], self.countries)
+                self.tally.placed += int((rows["country"].is_null() & by_name.is_not_null()).sum())
+                self.tally.unplaced += int((rows["country"].is_null() & by_name.is_null()).sum())
+                filled["country"] = pl.col("country").fill_null(by_name)
         rows = rows.with_columns(**filled)
         self._check_currency(table, rows)
         self.tally.span(*rows.select(pl.col("date").min().alias("a"), pl.col("date").max().alias("b")).row(0))
@@ -175,7 +183,7 @@ class TargetMaker:
         if bare.is_empty():
             return
         column = Layout(self.opened).bound.get("currency")
-        if column is not None and column.fill_down and bare.height < rows.height:
+        if column is not None and column.fill_down and bare.height < rows.height and not self._rest_is_told(bare):
             raise RefusedFileError(
                 self.opened.source.name,
                 "cut_orders",
@@ -186,6 +194,24 @@ class TargetMaker:
         raise UnreadFileError(
             self.opened.source.name,
             "missing_currency",
-            f"It does not say in which currency {bare.height:,} of its rows are. Say it, as in --currency EUR; the "
-            "account's or shop's settings name it.",
+            f"It does not say in which currency {'some of its' if bare.height < rows.height else 'its'} amounts are. "
+            f"Say it, as in --currency {self._usual_currency(rows)}; the account's or shop's settings name it.",
         )
+
+    def _usual_currency(self, rows: pl.DataFrame) -> str:
+        """The currency of most rows that say one, for an example."""
+        known = rows["currency"].drop_nulls()
+        return "EUR" if known.is_empty() else str(known.mode().sort()[0])
+
+    def _rest_is_told(self, rows: pl.DataFrame) -> bool:
+        """Whether most rows know something else of what their order says once: then only its currency is left out.
+
+        Customer and time stand on every line of some exports.
+        """
+        once = [
+            name
+            for name, column in Layout(self.opened).bound.items()
+            if column.fill_down and column.kind not in ("currency", "time", "date", "customer") and name in rows.columns
+        ]
+        told = rows.select(pl.any_horizontal(pl.lit(value=False), *(pl.col(name).is_not_null() for name in once)).sum())
+        return 2 * int(told.item()) > rows.height

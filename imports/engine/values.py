@@ -10,7 +10,7 @@ import polars as pl
 from xbopt.core.tables.country_names import country_code
 from xbopt.imports.countries import marketplace_country
 from xbopt.imports.engine import cells
-from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
+from xbopt.imports.engine.contacts import has_contact, is_contact, is_place, without_long_numbers
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -37,6 +37,7 @@ class Answers:
         prices: Whether prices contain the tax.
         pseudonyms_of: Pseudonyms of customers.
         channels: Channel by the start of a campaign's name, or by its platform.
+        countries: Country by a word of a campaign's name, where a row names none.
         accept: Codes of refusals that the user accepts.
         today: The last day that can have happened.
     """
@@ -47,6 +48,7 @@ class Answers:
     prices: Prices | None
     pseudonyms_of: Callable[[pl.Series], pl.Series]
     channels: Mapping[str, str]
+    countries: Mapping[str, str]
     accept: frozenset[str]
     today: date
 
@@ -132,6 +134,8 @@ class ValueReader:
             numbers = cells.numbers_of(texts, sign)
             self._count_unread(name, texts, numbers)
             unread = texts.set(numbers.is_not_null(), None)
+            if kind == "count":
+                self.tally.fractions[name] += int((numbers != numbers.round()).sum())
             self.tally.other_sign[name] += cells.numbers_of(unread, "," if sign == "." else ".").count()
             numbers = numbers * column.factor if column.factor != 1.0 else numbers
             return numbers.abs() if column.sign == "positive" else -numbers if column.sign == "negated" else numbers
@@ -169,12 +173,16 @@ class ValueReader:
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
         if kind == "id":
-            personal = has_address(texts)
+            personal = is_contact(texts)
             self.tally.contacts += int(personal.sum())
             if not personal.any():
                 return texts
             # Rows are joined by ids, so that these get another name and are not emptied.
             return texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+        if name == "region":
+            is_street = ~is_place(texts)
+            self.tally.streets += int(is_street.sum())
+            texts = texts.set(is_street, None)
         personal = has_contact(texts)
         self.tally.contacts += int(personal.sum())
         texts, renamed = without_long_numbers(texts.set(personal, None), self.answers.pseudonyms_of)

@@ -83,6 +83,18 @@ def _second_orders(finding: Finding, numbers: NumberFormat) -> str:
     )
 
 
+_ODD_COSTS = {
+    "unlisted": "{} of the sales are of goods that it does not list, whose cost is that of the others of their price",
+    "above": "{} are of goods that cost more than they sell for",
+    "free": "{} are of goods that cost nothing",
+}
+
+
+def _odd_costs(finding: Finding, numbers: NumberFormat) -> str:
+    parts = [_ODD_COSTS[name].format(numbers.share(share)) for name, share in finding.figures.items()]
+    return f"The list of costs is odd: {'; '.join(parts)}. Every split of money rests on it: see whether it is right."
+
+
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "no_media": lambda _f, _n: (
         "No advertising is in these data. What media cost and bring is taken over and nothing of it measured (evidence "
@@ -129,6 +141,17 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "those of its first region, the time zone is UTC. Set them under market.regions, or start from another one."
     ),
     "rare_channels": lambda f, _n: f"Bought on fewer than 14 days, and left out as tests: {_listed(f.subjects)}.",
+    "costs_odd": _odd_costs,
+    "spend_shared": lambda f, _n: (
+        f"No file tells in which country {_listed(f.subjects[1:])} spent: the spend was shared over the countries by "
+        "their orders. What it brings in one country is not measured (evidence E), do not split money over countries "
+        "by it, and no test in one country is proposed. Export the reports with a column of countries, or import them "
+        + (
+            f"again with {f.subjects[0]}, if these words of the campaigns' names say where they ran."
+            if f.subjects[0]
+            else "with --country-map WORD=CC,... where the names of campaigns say the country."
+        )
+    ),
     "media_exceed_orders": lambda f, _n: (
         f"The media alone, as assumed, bring more first orders than were counted in {_listed(f.subjects)}: what media "
         "bring is assumed too high there. A test that stops a channel in a region for some weeks would tell."

@@ -14,12 +14,15 @@ from tests.calibration.simulated_shop import shop_tables, simulated_panel
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Calibration, Options
+from xbopt.calibration.scenario.costs import check_costs
 from xbopt.calibration.scenario.findings_of import findings_of
 from xbopt.calibration.scenario.writing import write_calibration
 from xbopt.core.errors import CalibrationError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
 from xbopt.imports.panel import build_panel
+from xbopt.reports.calibration.words import finding_sentence
+from xbopt.reports.kit.numbers import NumberFormat
 
 Tables = dict[str, pl.DataFrame]
 OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
@@ -167,6 +170,45 @@ def test_a_list_of_costs_is_stated_and_no_measurement(tables: Tables) -> None:
     assert entry is not None
     assert entry.evidence == "stated"
     assert "costs_assumed" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("costs", "figures"),
+    [
+        ({"lamps": 10.0, "textiles": 11.0, "shade": 2.0}, set()),
+        ({"lamps": 10.0, "textiles": 11.0}, {"unlisted"}),
+        ({"lamps": 10.0, "textiles": 0.0, "shade": 2.0}, {"free"}),
+        ({"lamps": 10.0, "textiles": 11.0, "shade": 200.0}, {"above"}),
+    ],
+)
+def test_a_list_of_costs_is_held_against_the_prices(
+    calibrated: Calibration, costs: dict[str, float], figures: set[str]
+) -> None:
+    assert calibrated.shop is not None
+    found = check_costs(calibrated.shop.lines, costs)
+    assert {name for finding in found for name in finding.figures} == figures
+    numbers = NumberFormat(locale="en", currency="EUR")
+    assert all("list of costs is odd" in finding_sentence(finding, numbers) for finding in found)
+    with pytest.raises(CalibrationError, match="cost more than they sell for"):
+        check_costs(calibrated.shop.lines, {sku: 100.0 * cost + 900.0 for sku, cost in costs.items()})
+
+
+def test_spend_that_no_file_places_is_no_measurement_of_a_country(tables: Tables) -> None:
+    lost = tables["media"].with_columns(pl.lit(None, dtype=pl.String).alias("country"))
+    found = calibrate_tables({**tables, "media": lost}, options=OPTIONS)
+    (finding,) = [finding for finding in found.findings if finding.code == "spend_shared"]
+    assert finding.is_loud
+    assert set(finding.subjects[1:]) == {one.id for one in found.bought}
+    said = finding_sentence(finding, NumberFormat(locale="en", currency="EUR"))
+    assert "--country-map" in said
+    assert "panel_note" not in codes(found)
+
+
+def test_a_shop_whose_orders_all_came_back_is_no_market(tables: Tables) -> None:
+    sold = tables["transactions"].filter(pl.col("status").fill_null("sold") == "sold")
+    back = sold.select("order_id", "date", "country", "sku", "currency", "quantity", amount="net_revenue")
+    with pytest.raises(CalibrationError, match="All that was sold came back"):
+        calibrate_tables({**tables, "refunds": table("refunds", back.to_dicts())}, options=OPTIONS)
 
 
 def _line(day: date, number: int, **columns: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The media fit through ``calibrate``: from a data folder to a scenario with joint draws, with and without a test."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -16,6 +17,8 @@ from tests.command_line import call
 from xbopt.calibration.scenario import calibrate as verb
 from xbopt.calibration.scenario.calibrate import calibrate
 from xbopt.calibration.scenario.calibration import Calibration
+from xbopt.calibration.scenario.draft import Draft
+from xbopt.calibration.scenario.media_fit import put_fit
 from xbopt.calibration.scenario.next_tests import DAYS_AFTER, TEST_DAYS, next_tests, with_row
 from xbopt.calibration.scenario.writing import write_calibration
 from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
@@ -110,6 +113,18 @@ def test_a_quieter_market_learns_more_from_a_test(fitted: Calibration) -> None:
     plain = {(test.channel, test.region): test.width_after for test in fitted.next_tests}
     told = {(test.channel, test.region): test.width_after for test in next_tests(quiet)}
     assert all(told[place] < plain[place] for place in plain)
+
+
+def test_no_test_in_one_country_rests_on_spend_that_nobody_placed(fitted: Calibration) -> None:
+    fit, draws = fitted.fit, fitted.draws
+    assert fit is not None
+    assert draws is not None
+    assert {test.channel for test in next_tests(fit, ["social"])} == {"search"}
+    draft = Draft(data=deepcopy(fitted.document.data))
+    put_fit(draft, fit, draws, "then", ["social"])
+    regional = {path: source for path, source in draft.sources.items() if ".by_region." in path}
+    assert {source.evidence for path, source in regional.items() if ".social." in path} == {"E"}
+    assert {source.evidence for path, source in regional.items() if ".search." in path} == {"M"}
 
 
 def test_a_row_more_is_what_the_inverse_says() -> None:

@@ -56,7 +56,7 @@ CASES = {
         {"currency": "CAD"}, flag(r"--dates (MDY)", "dates"), sum(range(1, 12)) + 5.5,
     ),
     "open_numbers": (
-        SHOP.replace(",", ";").replace(".50", ".500"), {}, flag(r"--decimal ([.])$", "decimal"), WORTH,
+        SHOP.replace(",", ";").replace(".50", ".500"), {}, flag(r'--decimal "([.])"', "decimal"), WORTH,
     ),
     "mixed_numbers": (SPREADSHEET.replace("9,50", "9.50"), {}, anew, WORTH),
     "unreadable_numbers": (SHOP.replace("2.50", "two"), {}, anew, WORTH),

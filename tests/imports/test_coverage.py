@@ -131,6 +131,12 @@ def test_a_panel_has_no_media_rows_on_days_of_a_hole_and_zeros_where_a_platform_
     assert [(note.code, note.count) for note in built.notes] == [("media_hole", 61)]
     assert built.holes[0].channels == ("meta",)
     off = build_panel(tables, off=[read_span("meta:2026-04-01..2026-05-31")])
+    assert not [note for note in off.notes if note.code == "off_has_rows"]
+    wrong = build_panel(tables, off=[read_span("meta:2026-03-30..2026-05-31")])
+    (note,) = [note for note in wrong.notes if note.code == "off_has_rows"]
+    assert note.sentence == (
+        "meta:2026-03-30..2026-05-31 was said to be off, and 2 days of that have rows: the rows count."
+    )
     rows = off.frame.filter((pl.col("channel") == "meta") & pl.col("date").is_between(*APRIL))
     assert rows["spend"].to_list() == [0.0] * 61
     assert not off.notes

@@ -1,5 +1,8 @@
 """Money in several currencies: rates, or a refusal that says how to give them, in one file or over several."""
 
+from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -8,8 +11,11 @@ import pytest
 from xbopt.calibration.scenario.calibrate import calibrate
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.core.errors import CalibrationError
+from xbopt.core.tables.reference_rates import rated_currencies, reference_rate
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.engine.run import ImportResult, import_files
+from xbopt.imports.plausible_rates import MOST_IN_A_YEAR, RateCheck, check_rates
+from xbopt.imports.rates import converted
 from xbopt.imports.refusals import RefusedFileError
 from xbopt.reports.imports import next_step
 
@@ -118,3 +124,70 @@ def test_folders_in_two_currencies_want_rates_too(tmp_path: Path, rates: Path) -
     # Twenty-eight orders are too few for a market, and no longer for want of rates.
     with pytest.raises(CalibrationError, match="No country has"):
         calibrate(both)
+
+
+def _rates(currency: str, per_euro: Callable[[int], str]) -> str:
+    return "date,currency,per_euro\n" + "".join(f"2026-09-{n:02d},{currency},{per_euro(n)}\n" for n in range(1, 29))
+
+
+def test_the_bound_is_beyond_every_move_of_a_yearly_mean() -> None:
+    years = range(2021, 2027)
+    known = [[reference_rate("EUR", code, year) or 1.0 for year in years] for code in rated_currencies()]
+    moves = [max(b / a, a / b) for rates in known for a, b in pairwise(rates)]
+    assert 1.6 < max(moves) < MOST_IN_A_YEAR
+
+
+def test_rates_known_pass_and_the_same_turned_round_do_not() -> None:
+    days = [date(2026, 9, n) for n in range(1, 29)]
+    for currency in rated_currencies():
+        rate = reference_rate("EUR", currency, 2026) or 1.0
+        table = pl.DataFrame({"date": days, "currency": [currency] * 28, "per_euro": [rate] * 28})
+        assert check_rates(table) == RateCheck(doubts=(), unknown=())
+        if max(rate, 1.0 / rate) < 2.0:
+            continue
+        (doubt,) = check_rates(table.with_columns(per_euro=1.0 / pl.col("per_euro"))).doubts
+        assert "turned round" in doubt.sentence
+        (doubt,) = check_rates(table.with_columns(per_euro=100.0 * pl.col("per_euro"))).doubts
+        assert doubt.kind == "far"
+
+
+@pytest.mark.parametrize(
+    ("currency", "per_euro", "code", "said"),
+    [
+        ("USD", lambda _: "0", "rates_not_positive", "not above 0"),
+        ("USD", lambda n: "-1.25" if n == 3 else "1.25", "rates_not_positive", "1 rates"),
+        ("JPY", lambda _: "0.00625", "doubtful_rates", r"turned round.*160.*--accept doubtful_rates"),
+        ("USD", lambda _: "110", "doubtful_rates", "100 times off"),
+        ("USD", lambda n: "0.01" if n == 7 else "1.1", "doubtful_rates", "1 days are far from the others"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(
+    tmp_path: Path, rates: Path, currency: str, per_euro: Callable[[int], str], code: str, said: str
+) -> None:
+    rates.write_text(_rates(currency, per_euro), encoding="utf-8")
+    with pytest.raises(RefusedFileError, match=said) as caught:
+        given(tmp_path, ORDERS.replace("USD", currency), IN_FILE, rates=rates)
+    assert caught.value.code == code
+    assert not (tmp_path / "data").exists()
+
+
+def test_doubtful_rates_can_be_accepted_and_rates_of_zero_cannot(tmp_path: Path, rates: Path) -> None:
+    rates.write_text(_rates("USD", lambda _: "110"), encoding="utf-8")
+    given(tmp_path, ORDERS, IN_FILE, rates=rates, accept=["doubtful_rates"])
+    rates.write_text(_rates("USD", lambda _: "0"), encoding="utf-8")
+    with pytest.raises(RefusedFileError, match="not above 0"):
+        given(tmp_path, ORDERS, IN_FILE, rates=rates, into=tmp_path / "b", accept=["rates_not_positive"])
+
+
+def test_a_currency_that_nobody_knows_passes_with_a_note(tmp_path: Path, rates: Path) -> None:
+    rates.write_text(_rates("XPF", lambda _: "119.33"), encoding="utf-8")
+    result = given(tmp_path, ORDERS.replace("USD", "XPF"), IN_FILE, rates=rates)
+    assert any(note.code == "rates_unchecked" for record in result.files for note in record.notes)
+
+
+def test_rates_of_zero_that_a_folder_holds_are_no_rates() -> None:
+    day = pl.DataFrame({"date": [date(2026, 9, 1)], "currency": ["USD"], "spend": [5.0]})
+    zero = pl.DataFrame({"date": [date(2026, 9, 1)], "currency": ["USD"], "per_euro": [0.0]})
+    done = converted(day, ["spend"], to="EUR", rates=zero)
+    assert done.by_year == ("USD",)
+    assert 3.0 < done.frame["spend"].item() < 6.0

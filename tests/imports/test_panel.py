@@ -110,6 +110,25 @@ def test_media_without_a_country_follow_the_orders_of_the_whole_period_and_that_
     assert dict(zip(rows["region"], rows["spend"], strict=True)) == {"DE": 30.0, "FR": 10.0}
     assert rows["impressions"].null_count() == 2
     assert [(note.code, note.count) for note in built.notes] == [("without_country", 1)]
+    assert built.shared == {"meta_ads": 1.0}
+
+
+def test_how_much_of_a_channel_no_file_places_is_told_in_rows_of_the_files() -> None:
+    sold = table("transactions", [line(MONDAY, "1"), line(TUESDAY, "9", country="FR")])
+    rows = [
+        paid(MONDAY, 30.0, country=None, campaign="a"),
+        paid(MONDAY, 10.0, country=None, campaign="b"),
+        paid(MONDAY, 60.0),
+        paid(MONDAY, 5.0, platform="search"),
+    ]
+    built = build_panel({"transactions": sold, "media": table("media", rows)})
+    (note,) = built.notes
+    assert note.count == 2
+    assert "38% of the spend" in note.sentence
+    assert built.shared == {"meta_ads": pytest.approx(0.4)}
+    alone = build_panel({"transactions": table("transactions", [line(MONDAY, "1")]), "media": table("media", rows)})
+    assert alone.shared == {}
+    assert alone.notes == ()
 
 
 def test_the_price_index_is_free_of_the_mix_of_products() -> None:

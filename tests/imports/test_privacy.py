@@ -10,7 +10,7 @@ import pytest
 from tests.command_line import Answer, call
 from xbopt.core.errors import UsageError
 from xbopt.imports.data_folder import read_data_folder
-from xbopt.imports.engine.contacts import has_contact, without_long_numbers
+from xbopt.imports.engine.contacts import has_contact, is_contact, is_place, without_long_numbers
 from xbopt.imports.engine.privacy import coarsened, pseudonyms
 
 PERSONS = (
@@ -285,3 +285,74 @@ def test_no_report_of_media_shows_an_address_or_number(tmp_path: Path, monkeypat
     media = read_data_folder(tmp_path / "out" / "data").table("media")
     assert media is not None
     assert media["spend"].sum() == 6.0
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("+4915123456789", True),
+        ("+49 (0)151 2345-6789", True),
+        ("004915123456789", True),
+        ("0151/23456789", True),
+        ("(415) 555-0132", True),
+        ("LAMP-ann@example.test", True),
+        ("015123456789", False),  # goods are numbered so, and costs are joined by it
+        ("4006381333931", False),
+        ("0001234567", False),
+        ("00012345678905", False),
+        ("555-0132-100", False),
+        ("A+B 12345678", False),
+        ("LAMP 01/2026", False),
+    ],
+)
+def test_an_id_is_replaced_where_its_form_says_telephone(text: str, is_one: bool) -> None:
+    assert is_contact(pl.Series([text])).to_list() == [is_one]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("Secretstr. 7, Hidden Town", False),
+        ("7 Hidden Road", False),
+        ("12b, Rue Cachee", False),
+        ("Bavaria " * 6, False),
+        ("BY", True),
+        ("JP-13", True),
+        ("75", True),
+        ("Washington, D.C.", True),
+        ("Newfoundland and Labrador", True),
+        (None, True),
+    ],
+)
+def test_a_street_is_no_region(text: str | None, is_one: bool) -> None:
+    assert is_place(pl.Series([text], dtype=pl.String)).to_list() == [is_one]
+
+
+def test_streets_and_telephones_in_columns_of_goods_are_in_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        ENGRAVED.replace("Land\n", "Land,Part\n")
+        .replace("DE\n", "DE,Secretstr. 7\n")
+        .replace(",MUG", ",+4915123456789")
+    )
+    answer, everything = imported(tmp_path, monkeypatch, text, "--columns", f"{ENGRAVED_ROLES},region=Part")
+    assert answer.code == 0, answer.err
+    assert b"secretstr" not in everything.lower()
+    assert b"4915123456789" not in everything
+    orders = read_data_folder(tmp_path / "out" / "data").table("transactions")
+    assert orders is not None
+    assert orders["sku"].n_unique() == 1
+    assert orders["sku"].null_count() == 0
+
+
+def test_words_of_article_numbers_that_few_bought_are_counted_and_stay() -> None:
+    skus = [*["MUG-BLUE"] * 5, "MUG-SMITH", "MUG-AB12"]
+    orders = pl.DataFrame(
+        {"customer": [str(n) for n in range(7)], "order_id": [str(n) for n in range(7)], "country": "DE",
+         "region": None, "sku": skus, "product": "Mug"},
+        schema_overrides={"region": pl.String},
+    )  # fmt: skip
+    found = coarsened(orders.lazy(), 5)
+    assert found.rare_words == 1
+    assert found.rows.collect()["sku"].to_list() == skus

@@ -180,3 +180,13 @@ def test_what_is_not_understood_is_refused_with_what_was_understood(text, words)
         read_wish(text)
     assert words in str(caught.value)
     assert 'Write it as in "home goods, CN to DE FR US, 30k EUR a month"' in str(caught.value)
+
+
+def test_a_sentence_in_another_language_is_echoed_as_far_as_it_is_sure():
+    with pytest.raises(UsageError) as caught:
+        read_wish("articles de maison, de Chine vers l'Allemagne et la France, 30 000 par mois")
+    assert "read in English and German. Understood: places CN, FR." in str(caught.value)
+    with pytest.raises(UsageError) as caught:
+        read_wish("home goods, CN to DE FR, money 5k a month")
+    assert "from CN; to DE, FR." in str(caught.value)
+    assert "English" not in str(caught.value)
