@@ -27,6 +27,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.tables.published_ranges import published_ranges
 
 Witness = Literal["season", "visits", "orders"]
+_Move = tuple[Witness, str, str, FloatArray]
 _FALSE_ALARM = 0.001
 _LAGS = 4
 _MATTERS = 0.1
@@ -89,10 +90,9 @@ class DemandCheck:
     tests: tuple[ScoreTest, ...]
     counted: bool
 
-    @property
-    def _bound(self) -> float:
-        """Chance below which it is none: one false alarm in a thousand fits, by Bonferroni."""
-        return _FALSE_ALARM / max(len(self.tests), 1)
+    def bound(self, witness: Witness) -> float:
+        """Chance below which it is none: one false alarm of a witness in a thousand fits, by Bonferroni."""
+        return _FALSE_ALARM / max(sum(one.witness == witness for one in self.tests), 1)
 
     @property
     def seasons(self) -> list[ScoreTest]:
@@ -104,14 +104,15 @@ class DemandCheck:
         return min(self._beyond(witness), key=lambda one: one.chance, default=None) if self.counted else None
 
     def _beyond(self, witness: Witness) -> list[ScoreTest]:
-        return [one for one in self.tests if one.witness == witness and one.chance < self._bound]
+        bound = self.bound(witness)
+        return [one for one in self.tests if one.witness == witness and one.chance < bound]
 
     @property
     def least_seen(self) -> float:
         """The least elasticity of organic visits everywhere to all spend that would be seen; NaN where none would."""
         for one in self.tests if self.counted else ():
             if one.witness == "visits" and not one.region and not one.channel:
-                return one.least_seen(self._bound)
+                return one.least_seen(self.bound("visits"))
         return float("nan")
 
     @property
@@ -130,7 +131,9 @@ def check_demand(likelihood: Likelihood, optimum: Optimum, worlds: FloatArray, s
         slow: Derivatives of the residuals with respect to slow demand, `SLOW` of each region in turn ``(N, R * 3)``.
     """
     panel, scenario = likelihood.replay.panel, likelihood.replay.market.scenario
-    moves = [("season", region, "", slow[:, SLOW * r : SLOW * (r + 1)]) for r, region in enumerate(scenario.regions)]
+    moves: list[_Move] = [
+        ("season", region, "", slow[:, SLOW * r : SLOW * (r + 1)]) for r, region in enumerate(scenario.regions)
+    ]
     first, paid = likelihood.first, panel.spend.any(axis=(0, 1, 2))
     counted = bool(
         np.isfinite(panel.visits[first:]).any() and np.isfinite(panel.clicks[first:][..., paid]).any(axis=(0, 1)).all()
@@ -147,7 +150,7 @@ def check_demand(likelihood: Likelihood, optimum: Optimum, worlds: FloatArray, s
     return DemandCheck(tests=tests, counted=counted)
 
 
-def _with_spend(likelihood: Likelihood, optimum: Optimum) -> Iterator[tuple[Witness, str, str, FloatArray]]:
+def _with_spend(likelihood: Likelihood, optimum: Optimum) -> Iterator[_Move]:
     """Movements with the spend of the week: of all channels by region and everywhere, and of each channel."""
     spend, scenario = likelihood.replay.panel.spend, likelihood.replay.market.scenario
     course = spend_course(spend)
@@ -165,11 +168,11 @@ def _with_spend(likelihood: Likelihood, optimum: Optimum) -> Iterator[tuple[Witn
         by_cell = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE).reshape(-1, len(regions), len(paid))
         # Spend of all channels is the sum of theirs, weighted by their money.
         by_region = (by_cell * share).sum(axis=2)
-        yield from ((witness, scenario.regions[r], "", by_region[:, r, None]) for r in regions)
+        for r in regions:
+            yield witness, scenario.regions[r], "", by_region[:, r, None]
         yield witness, "", "", by_region.sum(axis=1, keepdims=True)
-        if len(paid) > 1:
-            by_channel = by_cell.sum(axis=1)
-            yield from ((witness, "", scenario.channels[c], by_channel[:, n, None]) for n, c in enumerate(paid))
+        for n, c in enumerate(paid if len(paid) > 1 else ()):
+            yield witness, "", scenario.channels[c], by_cell.sum(axis=1)[:, n, None]
 
 
 def _scored(

@@ -262,7 +262,9 @@ def _refuse_other_spend(test: LiftTest, region: str, spend: FloatArray, begins: 
     usual, seen = (float(part.mean()) for part in (spend[max(begins - _USUAL_DAYS, 0) : begins], spend[begins:ends]))
     if usual <= 0.0 and seen <= 0.0:
         return
-    starts = [t for t in range(_USUAL_DAYS, len(spend) - length + 1, WEEK) if t >= ends or t + length <= begins]
+    starts = [
+        t for t in range(_USUAL_DAYS, len(spend) - length + 1, WEEK) if t - _USUAL_DAYS >= ends or t + length <= begins
+    ]
     before = np.array([spend[t - _USUAL_DAYS : t].mean() for t in starts])
     after = np.array([spend[t : t + length].mean() for t in starts])
     missed = np.abs(after[before > 0.0] / before[before > 0.0] - 1.0)

@@ -142,10 +142,9 @@ class Replay:
         moved = None
         if slack is not None:
             of, amounts = slack
-            moved = [
-                np.exp(of.moved(kind, amounts, length))
-                for kind, length in (("media_price", channels), ("demand", regions), ("conversion", regions))
-            ]
+            prices = np.exp(of.moved("media_price", amounts, channels))
+            demand = np.exp(of.moved("demand", amounts, regions))
+            moved = prices, demand, np.exp(of.moved("conversion", amounts, regions))
         counts: list[FloatArray] = []
         for day in range(self.days if days is None else days):
             if day == 0 or (self.list_price[day] != self.list_price[day - 1]).any():

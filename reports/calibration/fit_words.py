@@ -61,8 +61,8 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "regions for four weeks."
     ),
     "steady_spend": lambda f, _n: (
-        f"Spend on {f.place} hardly changed from week to week, so only a lift test tells what it brings, and nothing how its response "
-        "bends and lasts: that is prior only. Halve and double it in turns, by region."
+        f"Spend on {f.place} hardly changed from week to week, so only a lift test tells what it brings, and nothing "
+        "how its response bends and lasts: that is prior only. Halve and double it in turns, by region."
     ),
     "one_level": lambda f, _n: (
         f"Spend on {f.place} had about one level in most weeks: how its response bends is prior only. Spend half and "
