@@ -132,8 +132,16 @@ def _fit_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, obje
         ],
         "contrasts": [{"of": one.name, "ratio": one.ratio, "verdict": one.verdict} for one in told.contrasts],
         "parameters": [
-            {"name": one.name, "log_factor": float(at), "log_sd": float(sd), "ratio": one.ratio, "verdict": one.verdict}
-            for one, at, sd in zip(told.parameters, fit.mode, fit.sd, strict=True)
+            {
+                "name": one.name,
+                "log_factor": float(at),
+                "low": float(low),
+                "high": float(high),
+                "log_sd": float(sd),
+                "ratio": one.ratio,
+                "verdict": one.verdict,
+            }
+            for one, at, (low, high), sd in zip(told.parameters, fit.mode, fit.intervals, fit.sd, strict=True)
         ],
         "findings": [asdict(one) for one in fit.findings],
         "sentences": list(fit_sentences(fit, numbers)),
