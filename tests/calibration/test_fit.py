@@ -212,7 +212,8 @@ def test_a_return_that_may_be_nothing_begins_at_0_wherever_it_is_told(fit: Marke
     assert told["search"].low == 0.0 < told["social"].low
     curves = response_curves(nothing, (0.0, 1.0))
     assert [float(curve.low[1]) > 0.0 for curve in curves] == [False, True, True]
-    assert (nothing.draws(8).values == fit.draws(8).values) is True
+    # Draws are those of the mode, whatever is said of its interval.
+    assert nothing.draws(8).values == fit.draws(8).values
 
 
 def test_a_multiplier_far_below_the_prior_has_no_lower_end_where_it_is_a_return(fit: MarketFit) -> None:
@@ -220,7 +221,9 @@ def test_a_multiplier_far_below_the_prior_has_no_lower_end_where_it_is_a_return(
     at = [one.name for one in fit.parameters].index("return.north.search")
     z[at] -= 4.0
     sunk = replace(fit, optimum=replace(fit.optimum, z=z))
-    assert (sunk.intervals[:, 0] == 0.0).tolist() == [p == at for p in range(len(z))]
+    # Regions share four fifths of a channel's prior, so the other one sinks as well.
+    open_below = {one.name for one, low in zip(fit.parameters, sunk.intervals[:, 0], strict=True) if low == 0.0}
+    assert open_below == {"return.north.search", "return.island.search"}
     assert sunk.to_frame().to_pylist()[at]["low"] == 0.0
 
 

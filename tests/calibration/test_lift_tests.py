@@ -9,7 +9,11 @@ import pytest
 import xlsxwriter
 
 from tests.worlds import document, scenario_of
+from xbopt.calibration.fit.findings import contradicted
 from xbopt.calibration.fit.lift_tests import LiftTest, outside_tests, placed_tests, read_lift_tests
+from xbopt.calibration.fit.likelihood import Likelihood
+from xbopt.calibration.fit.noise import WeeklyNoise
+from xbopt.calibration.fit.optimum import Optimum
 from xbopt.calibration.fit.parameters import parameter_space
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.recovery import planned_panel, varied_spend
@@ -178,6 +182,35 @@ def test_spend_may_miss_what_is_stated_as_far_as_usual_weeks_do(replay: Replay) 
         else:
             with pytest.raises(CalibrationError, match=r"3\.00 times what is usual"):
                 placed_tests(shown, [test], 28)
+
+
+def test_tests_that_ruled_the_fit_are_held_against_what_it_would_say_without_them(replay: Replay) -> None:
+    """One week says 0 and each test 5 standard errors, all with a derivative of 4."""
+    space = parameter_space(replay.market, replay.panel, Prior(), 28)
+    blank = np.ones((1, 1, 1))
+    noise = WeeklyNoise(
+        ratio=blank, sd=blank, lag=blank, first=blank, later=blank, used=blank > 0.0, inflation=np.ones(1)
+    )
+
+    def off(*tests: LiftTest) -> list[float]:
+        wrong = placed_tests(shown, tests, 28)
+        likelihood = Likelihood(replay=shown, space=space, first=28, tests=wrong, noise=noise)
+        jacobian = np.full((1 + len(tests), 1), 4.0)
+        target = np.array([0.0, *[5.0] * len(tests)])
+        z = np.array([4.0 * target.sum() / (16.0 * len(target) + 1.0)])
+        at = Optimum(
+            z=z, residuals=jacobian @ z - target, jacobian=jacobian, decrement=0.0, iterations=1, converged=True
+        )
+        assert (np.abs(at.residuals[1:]) < 3.0).all()
+        return [error for _, error in contradicted(likelihood, at)]
+
+    spend = replay.panel.spend.copy()
+    spend[35:49, :, :, 0] = 0.0
+    shown = replay_of(scenario_of(document()), replace(replay.panel, spend=spend))
+    # Of a variance of 33 the week and the prior hold 17: -85 / 33 over the root of 17 / 33.
+    assert off(TEST) == pytest.approx([-3.589], abs=1e-3)
+    # Two that are wrong alike hide each other; against the week alone both are off by as much.
+    assert off(TEST, replace(TEST, regions=("island",))) == pytest.approx([-3.589, -3.589], abs=1e-3)
 
 
 def test_orders_of_a_test_are_not_scored_a_second_time(replay: Replay) -> None:
