@@ -1,6 +1,7 @@
 """Do intervals of a fit cover the truth? Simulated panels of known markets, fitted as if nobody knew.
 
-Markets are drawn from the prior, clicks counted 20 % off included, and a year of records is played in the sampled mode.
+Markets are drawn from the prior, clicks counted 20 % off included, and a year of records is played in the sampled mode,
+each panel in a world of its own.
 
 - ``varied``: spend of each channel moves from week to week by itself.
 - ``eight``: the same with eight regions and four channels.
@@ -123,12 +124,12 @@ def known(study: str, scenario: Scenario, days: int, seed: int) -> KnownMarket:
     if study == "confounded":
         spend = varied_spend(scenario, days, seed=seed, spread=_OWN_MOVES) * np.exp(demand)[:, :, None, None]
     planned = planned_panel(START, spend, deal_weeks(scenario, days))
-    market = known_market(scenario, planned, seed=seed)
+    market = known_market(scenario, planned, seed=seed, world=seed)
     if study in OTHER_TRUTHS:
         truth = market.truth.copy()
         for kind, log in OTHER_TRUTHS[study].items():
             truth[market.space.of_kind(kind)] = log
-        market = known_market(scenario, planned, seed=seed, truth=truth)
+        market = known_market(scenario, planned, seed=seed, truth=truth, world=seed)
     panel = market.panel
     if study == "confounded":
         more = np.exp(demand)

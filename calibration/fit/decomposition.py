@@ -8,10 +8,9 @@ import numpy as np
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.fit.noise import WEEK, weekly
 from xbopt.calibration.fit.replay import Replay
-from xbopt.calibration.fit.returns import sold_with
+from xbopt.calibration.fit.returns import WIDE, sold_with
 from xbopt.core.arrays import FloatArray
 
-_WIDE = 1.96
 _FACTORS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 _CURVE_DRAWS = 48
 
@@ -86,8 +85,8 @@ def fitted_weeks(fit: MarketFit) -> FittedWeeks:
         kinds=fit.replay.kinds,
         observed=weekly(fit.replay.observed(), likelihood.first),
         expected=expected,
-        low=np.maximum(expected - _WIDE * sd, 0.0),
-        high=expected + _WIDE * sd,
+        low=np.maximum(expected - WIDE * sd, 0.0),
+        high=expected + WIDE * sd,
     )
 
 
@@ -100,17 +99,19 @@ def causes(fit: MarketFit) -> tuple[Cause, ...]:
     every = np.ones((1, len(channels)))
     own, *without = _revenue(fit, replay, np.concatenate([every, 1.0 - np.eye(len(channels))]))
     found: list[Cause] = []
-    spread = dict(zip(fit.returns.channels, fit.returns.sd(fit.covariance), strict=True))
+    around = fit.returns.interval(fit.covariance) / np.exp(fit.returns.log)[:, None]
+    ends = dict(zip(fit.returns.channels, around, strict=True))
     for channel, rest in zip(channels, without, strict=True):
         added = own - rest
-        total, wide = float(added.sum()), _WIDE * spread.get(channel, 0.0)
+        total = float(added.sum())
+        low, high = ends.get(channel, (1.0, 1.0))
         found.append(
             Cause(
                 name=channel,
                 weekly=added,
                 total=total,
-                low=float(total * np.exp(-wide)),
-                high=float(total * np.exp(wide)),
+                low=float(total * low),
+                high=float(total * high),
             )
         )
     dear = replace(replay, panel=replace(replay.panel, discount_frac=np.zeros_like(replay.panel.discount_frac)))
@@ -130,7 +131,7 @@ def response_curves(fit: MarketFit, factors: tuple[float, ...] = _FACTORS) -> tu
     theta = np.concatenate([fit.mode[None], fit.theta_draws(_CURVE_DRAWS)])
     weeks = (replay.days - first) // WEEK
     curves: list[ResponseCurve] = []
-    for channel in fit.returns.channels:
+    for channel, nothing in zip(fit.returns.channels, fit.returns.nothing_possible, strict=True):
         c = fit.space.market.scenario.channels.index(channel)
         levels = np.ones((len(factors), replay.market.shape[2]))
         levels[:, c] = factors
@@ -144,7 +145,7 @@ def response_curves(fit: MarketFit, factors: tuple[float, ...] = _FACTORS) -> tu
                 channel=channel,
                 spend=np.array(factors) * by_week.mean(),
                 revenue=added[:, 0],
-                low=low,
+                low=np.zeros_like(low) if nothing else low,
                 high=high,
                 seen=(float(seen[0]), float(seen[1])),
             )

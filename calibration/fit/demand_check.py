@@ -1,60 +1,119 @@
-"""Does spend follow a demand that nothing else tells? A score test of what the fit takes for granted.
+"""Does demand move in a way that the fit takes for granted it does not? Score tests of what the market does not know.
 
 Where a seller spends more in weeks that would have sold more anyway, media are given what demand brought. The market
-knows the calendar and conditions on the weeks before; a demand of the same week that only the seller saw is neither.
-Organic visits show it: those that no click explains rise with the spend of their week.
+knows the calendar and conditions on the weeks before; a demand of the same week that only the seller saw is neither,
+and no more is a season that the scenario lacks. Three witnesses are asked:
 
-The test is Rao's score test of one more parameter at 0, the elasticity of organic demand to the spend of its week.
-With whitened residuals ``r`` at the mode, their derivatives ``J`` and ``d``, and ``M = I - J (J'J + I)^-1 J'``, the
-score ``d' r`` has mean 0 and variance ``d' M d`` over noise and prior (to first order).
+- ``season``: whether a region's demand moves slowly, by a trend and a yearly wave.
+- ``visits``: whether organic visits, those that no click explains, move with the spend of their week.
+- ``orders``: whether orders do beyond the visits that are there and beyond what media can bring in the fitted way.
+
+Each is Rao's score test of further movements ``D`` at 0. With whitened residuals ``r`` at the mode, their derivatives
+``J``, and ``M = I - J (J'J + I)^-1 J'``, the score ``D' r`` has mean 0 and covariance ``D' M D`` over noise and prior
+(to first order).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import chi2
 
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.optimum import DIFFERENCE, Optimum
-from xbopt.calibration.fit.slack import Slack, spend_course
+from xbopt.calibration.fit.slack import DEMAND_SD, SLOW, Slack, SlackKind, spend_course
 from xbopt.core.arrays import FloatArray
 from xbopt.core.tables.published_ranges import published_ranges
 
+Witness = Literal["season", "visits", "orders"]
+_Move = tuple[Witness, str, str, FloatArray]
 _FALSE_ALARM = 0.001
 _LAGS = 4
+_MATTERS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTest:
+    """A score test of ``K`` movements of demand.
+
+    Attributes:
+        witness: What would show it.
+        region, channel: Where demand moves and whose spend it moves with; empty for all together.
+        score: Derivatives of the log posterior at 0 ``(K,)``.
+        information: Their covariance by the model ``(K, K)``.
+        scatter: Their variance as sampled worlds, or the weeks themselves, have it ``(K,)``.
+    """
+
+    witness: Witness
+    region: str = ""
+    channel: str = ""
+    score: FloatArray = field(repr=False)
+    information: FloatArray = field(repr=False)
+    scatter: FloatArray = field(repr=False)
+
+    @property
+    def amounts(self) -> FloatArray:
+        """One step from 0 ``(K,)``, where 1 is the prior standard deviation; an elasticity for spend."""
+        count = len(self.score)
+        return np.asarray(np.linalg.solve(self.information + np.eye(count), self.score), dtype=np.float64)
+
+    @property
+    def figure(self) -> float:
+        """The elasticity to spend, or about how far demand moves from the scenario's season, a share."""
+        return DEMAND_SD * float(np.linalg.norm(self.amounts)) if self.witness == "season" else float(self.amounts[0])
+
+    @property
+    def chance(self) -> float:
+        """How likely so large a score is where nothing moves: chi-square of ``K``, by the larger variance."""
+        wider = np.sqrt(np.maximum(self.scatter / np.maximum(np.diag(self.information), 1e-12), 1.0))
+        score = self.score / wider
+        regular = self.information + 1e-9 * np.eye(len(score))
+        return float(chi2.sf(score @ np.linalg.solve(regular, score), len(score)))
+
+    def least_seen(self, chance: float) -> float:
+        """The least amount of one movement that is no chance."""
+        known = max(float(self.information[0, 0]), 1e-12)
+        return float(np.sqrt(chi2.isf(chance, 1) * max(known, float(self.scatter[0])))) / known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandCheck:
-    """How organic demand moves with the spend of its week, beyond what the market explains.
+    """What the records say of movements of demand that the market does not know.
 
     Attributes:
-        elasticity: By region, and of all regions together last ``(R + 1,)``: one step from 0.
-        error: Its standard error ``(R + 1,)``.
-        counted: Whether organic visits are known: all visits, and each channel's clicks.
+        tests: All that were made.
+        counted: Whether organic visits are known: all visits, and each channel's clicks. Without them nothing tells
+            demand from media.
     """
 
-    elasticity: FloatArray
-    error: FloatArray
+    tests: tuple[ScoreTest, ...]
     counted: bool
 
-    @property
-    def bound(self) -> float:
-        """Standard errors beyond which it is no chance: one false alarm in a thousand fits, by Bonferroni."""
-        return float(norm.ppf(1.0 - 0.5 * _FALSE_ALARM / len(self.error)))
+    def bound(self, witness: Witness) -> float:
+        """Chance below which it is none: one false alarm of a witness in a thousand fits, by Bonferroni."""
+        return _FALSE_ALARM / max(sum(one.witness == witness for one in self.tests), 1)
 
     @property
-    def follows(self) -> list[int]:
-        """Positions of regions, and of all together, where both move as one; none where no organic visits say so."""
-        if not self.counted:
-            return []
-        found: list[int] = np.flatnonzero(np.abs(self.elasticity) > self.bound * self.error).tolist()
-        return found
+    def seasons(self) -> list[ScoreTest]:
+        """Regions whose demand moves slowly by a tenth or more, and more than a right season leaves to chance."""
+        return [one for one in self._beyond("season") if one.figure > _MATTERS]
+
+    def follows(self, witness: Witness) -> ScoreTest | None:
+        """The clearest sign that a witness moves with spend; None where there is none, or no organic visits say so."""
+        return min(self._beyond(witness), key=lambda one: one.chance, default=None) if self.counted else None
+
+    def _beyond(self, witness: Witness) -> list[ScoreTest]:
+        bound = self.bound(witness)
+        return [one for one in self.tests if one.witness == witness and one.chance < bound]
 
     @property
     def least_seen(self) -> float:
-        """The least elasticity of all regions together that would be seen; NaN where nothing would be."""
-        return self.bound * float(self.error[-1]) if self.counted else float("nan")
+        """The least elasticity of organic visits everywhere to all spend that would be seen; NaN where none would."""
+        for one in self.tests if self.counted else ():
+            if one.witness == "visits" and not one.region and not one.channel:
+                return one.least_seen(self.bound("visits"))
+        return float("nan")
 
     @property
     def can_tell(self) -> bool:
@@ -62,36 +121,70 @@ class DemandCheck:
         return self.least_seen <= published_ranges()["advertising_elasticity"].high
 
 
-def check_demand(likelihood: Likelihood, optimum: Optimum, worlds: FloatArray) -> DemandCheck:
-    """Test whether organic demand moves with the spend of its week.
+def check_demand(likelihood: Likelihood, optimum: Optimum, worlds: FloatArray, slow: FloatArray) -> DemandCheck:
+    """Ask all witnesses.
 
     Args:
         likelihood: The records.
         optimum: The mode.
         worlds: Whitened residuals of the weekly counts of sampled worlds ``(B, N)``.
+        slow: Derivatives of the residuals with respect to slow demand, `SLOW` of each region in turn ``(N, R * 3)``.
     """
-    course = spend_course(likelihood.replay.panel.spend)
-    regions = course.shape[1]
-    slack = Slack(kinds=("demand",) * regions, place=tuple(range(regions)), course=course.T)
-    by_region = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE)
-    moves = np.concatenate([by_region, by_region.sum(axis=1, keepdims=True)], axis=1)
+    panel, scenario = likelihood.replay.panel, likelihood.replay.market.scenario
+    moves: list[_Move] = [
+        ("season", region, "", slow[:, SLOW * r : SLOW * (r + 1)]) for r, region in enumerate(scenario.regions)
+    ]
+    first, paid = likelihood.first, panel.spend.any(axis=(0, 1, 2))
+    counted = bool(
+        np.isfinite(panel.visits[first:]).any() and np.isfinite(panel.clicks[first:][..., paid]).any(axis=(0, 1)).all()
+    )
+    if counted:
+        moves += _with_spend(likelihood, optimum)
+    tests = tuple(
+        ScoreTest(
+            witness=witness, region=region, channel=channel, score=score, information=information, scatter=scatter
+        )
+        for witness, region, channel, move in moves
+        for score, information, scatter in (_scored(likelihood, optimum, worlds, move),)
+    )
+    return DemandCheck(tests=tests, counted=counted)
+
+
+def _with_spend(likelihood: Likelihood, optimum: Optimum) -> Iterator[_Move]:
+    """Movements with the spend of the week: of all channels by region and everywhere, and of each channel."""
+    spend, scenario = likelihood.replay.panel.spend, likelihood.replay.market.scenario
+    course = spend_course(spend)
+    paid: list[int] = np.flatnonzero(spend.any(axis=(0, 1, 2))).tolist()
+    regions = range(course.shape[1])
+    of_all = spend.sum(axis=(0, 2))
+    share = (of_all / np.maximum(of_all.sum(axis=1, keepdims=True), 1e-12))[:, paid]
+    kinds: tuple[tuple[Witness, SlackKind], ...] = (("visits", "demand"), ("orders", "conversion"))
+    for witness, kind in kinds:
+        slack = Slack(
+            kinds=(kind,) * (len(regions) * len(paid)),
+            place=tuple(r for r in regions for _ in paid),
+            course=np.stack([course[:, r, c] for r in regions for c in paid]),
+        )
+        by_cell = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE).reshape(-1, len(regions), len(paid))
+        # Spend of all channels is the sum of theirs, weighted by their money.
+        by_region = (by_cell * share).sum(axis=2)
+        for r in regions:
+            yield witness, scenario.regions[r], "", by_region[:, r, None]
+        yield witness, "", "", by_region.sum(axis=1, keepdims=True)
+        for n, c in enumerate(paid if len(paid) > 1 else ()):
+            yield witness, "", scenario.channels[c], by_cell.sum(axis=1)[:, n, None]
+
+
+def _scored(
+    likelihood: Likelihood, optimum: Optimum, worlds: FloatArray, moves: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Score, its covariance by the model, and its variance by sampled worlds or weeks, of movements ``(N, K)``."""
     jacobian = optimum.jacobian
     beyond = moves - jacobian @ np.linalg.solve(optimum.precision, jacobian.T @ moves)
-    information = (moves * beyond).sum(axis=0)
     # Where sampled worlds, or the weeks themselves, scatter more than the whitening says, so does the score.
     scatter = (worlds @ beyond[: worlds.shape[1]]).var(axis=0, ddof=1) + ((jacobian.T @ beyond) ** 2).sum(axis=0)
     scatter = np.maximum(scatter, _scatter_by_week(likelihood, optimum.residuals[:, None] * beyond))
-    known = np.maximum(information, 1e-12)
-    panel, paid = likelihood.replay.panel, likelihood.replay.panel.spend.any(axis=(0, 1, 2))
-    first = likelihood.first
-    return DemandCheck(
-        elasticity=-(moves.T @ optimum.residuals) / known,
-        error=np.sqrt(np.maximum(information, scatter)) / known,
-        counted=bool(
-            np.isfinite(panel.visits[first:]).any()
-            and np.isfinite(panel.clicks[first:][..., paid]).any(axis=(0, 1)).all()
-        ),
-    )
+    return -(moves.T @ optimum.residuals), moves.T @ beyond, scatter
 
 
 def _scatter_by_week(likelihood: Likelihood, parts: FloatArray) -> FloatArray:

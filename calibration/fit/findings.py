@@ -1,16 +1,17 @@
 """What a reader of a fit must know: codes with figures; faces turn them into sentences."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.fit.demand_check import DemandCheck
-from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, steady_channels
+from xbopt.calibration.fit.demand_check import DemandCheck, Witness
+from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, level_channels, steady_channels
 from xbopt.calibration.fit.likelihood import Likelihood
-from xbopt.calibration.fit.noise import WEEK
+from xbopt.calibration.fit.noise import WEEK, scatter_by_chance
 from xbopt.calibration.fit.optimum import Optimum
-from xbopt.calibration.fit.slack import WantedSlack
+from xbopt.calibration.fit.returns import IncrementalReturns
 from xbopt.core.arrays import FloatArray
 
 FindingCode = Literal[
@@ -18,29 +19,44 @@ FindingCode = Literal[
     "cold_start",
     "longer_warm_up",
     "more_scatter",
+    "much_scatter",
     "poor_fit",
     "short_panel",
     "few_regions",
     "no_tests",
     "contrast_unknown",
     "steady_spend",
+    "one_level",
     "visits_alone",
+    "nothing_possible",
+    "one_event",
     "spend_follows_demand",
+    "orders_follow_spend",
     "demand_unchecked",
-    "season_differs",
+    "slow_demand",
     "test_disagrees",
     "in_doubt",
 ]
 _CERTAIN = 3.0
-DISAGREES = 3.0
-"""Standard errors from which on a test and the panel contradict each other."""
+_DISAGREES = 3.0
 _EARLY_WEEKS = 6
 _RESTLESS = 1.3
 _LEAST_WEEKS, _LEAST_REGIONS = 52, 8
 _POOR = 1.3
-_SCATTER = 2.0
+_FALSE_ALARM = 0.001
+_VISITS_SCATTER, _SALES_SCATTER = 2.0, 1.1
+_ONE_EVENT = 0.8
 _DOUBTS: frozenset[FindingCode] = frozenset(
-    ("not_converged", "poor_fit", "spend_follows_demand", "season_differs", "test_disagrees", "short_panel")
+    (
+        "not_converged",
+        "much_scatter",
+        "poor_fit",
+        "spend_follows_demand",
+        "orders_follow_spend",
+        "slow_demand",
+        "test_disagrees",
+        "short_panel",
+    )
 )
 
 
@@ -50,12 +66,14 @@ class Finding:
 
     Attributes:
         code: What it is.
-        place: Region, channel, kind of count or contrast that it is about; empty for the whole fit.
+        place: Region, channel, kind of count, contrast or day that it is about; empty for the whole fit.
+        channel: Whose spend it is about, beside a region; empty for that of all.
         figure: Its size: a multiple, a ratio, weeks or regions.
     """
 
     code: FindingCode
     place: str = ""
+    channel: str = ""
     figure: float = field(default=float("nan"))
 
 
@@ -66,37 +84,57 @@ def restless_start(likelihood: Likelihood, optimum: Optimum) -> bool:
 
 
 def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, float, int]:
-    """Mean squares of the whitened residuals of the first six weeks and of the others, and how many the first are."""
+    """Squares by degree of freedom of the first six weeks' residuals and of the others', and how many the first are."""
     used = likelihood.noise.used
-    white = likelihood.of_weeks(optimum.residuals) ** 2
-    early, late = used[:_EARLY_WEEKS], used[_EARLY_WEEKS:]
-    return (
-        float(white[:_EARLY_WEEKS].sum() / max(early.sum(), 1)),
-        float(white[_EARLY_WEEKS:].sum() / max(late.sum(), 1)),
-        max(int(early.sum()), 1),
+    white, left = likelihood.of_weeks(optimum.residuals) ** 2, np.where(used, likelihood.of_weeks(optimum.freedom), 0.0)
+    early, late = (
+        float(white[weeks].sum() / max(left[weeks].sum(), 1.0))
+        for weeks in (slice(_EARLY_WEEKS), slice(_EARLY_WEEKS, None))
     )
+    return early, late, max(int(used[:_EARLY_WEEKS].sum()), 1)
+
+
+def lack_of_fit(likelihood: Likelihood, optimum: Optimum) -> float:
+    """Squares of the whitened residuals by degree of freedom that the fit left; 1 where noise explains them."""
+    used = np.append(likelihood.noise.used.ravel(), np.ones(len(likelihood.tests), dtype=np.bool_))
+    return float(optimum.residuals @ optimum.residuals) / max(float(optimum.freedom[used].sum()), 1.0)
+
+
+def contradicted(likelihood: Likelihood, optimum: Optimum) -> list[tuple[int, float]]:
+    """Positions of lift tests that the records contradict, and by how many standard errors.
+
+    A test is held against what the fit would say without it, and against what it would say without any test of its
+    channel: one that is wrong rules its channel, and several that are wrong alike vouch for each other.
+    """
+    found: list[tuple[int, float]] = []
+    for t, row in enumerate(likelihood.rows_of_tests()):
+        of_channel = likelihood.rows_of_tests(likelihood.tests[t].test.channel)
+        off = (optimum.left_out([row])[0], optimum.left_out(of_channel)[of_channel.index(row)])
+        largest = max(map(float, off), key=abs)
+        if abs(largest) > _DISAGREES:
+            found.append((t, largest))
+    return found
 
 
 def in_doubt(found: tuple[Finding, ...]) -> bool:
     """Whether the fit says of itself that its model does not hold: then nothing that leans on it is measured.
 
-    It did not settle, deviates beyond its noise, scatters twice as much, saw spend follow demand or a season that it
-    does not have, contradicts a test, or has less than a year, in which season and media cannot be told apart. Clicks
-    may scatter: platforms count them roughly, orders and visits do not depend on it, and they then count the less.
+    It did not settle, deviates beyond its noise, has orders that scatter beyond chance (visits twice as much), saw
+    spend move with visits or orders that it does not bring or demand move slowly in a way of its own, contradicts a
+    test, or has less than a year, in which season and media cannot be told apart. Clicks may scatter: platforms count
+    them roughly, orders and visits do not depend on it, and they then count the less.
     """
-    codes = {one.code for one in found}
-    return bool(codes & _DOUBTS) or any(
-        one.code == "more_scatter" and one.figure > _SCATTER and not one.place.startswith("clicks.") for one in found
-    )
+    return not _DOUBTS.isdisjoint(one.code for one in found)
 
 
 def findings_of(
     likelihood: Likelihood,
     optimum: Optimum,
+    worlds: FloatArray,
     covariance: FloatArray,
     judged: Identification,
+    returns: IncrementalReturns,
     check: DemandCheck,
-    wanted: WantedSlack,
     least_first: int,
 ) -> tuple[Finding, ...]:
     """Everything worth telling.
@@ -104,10 +142,11 @@ def findings_of(
     Args:
         likelihood: The records.
         optimum: The mode.
+        worlds: Whitened residuals of the weekly counts of sampled worlds ``(B, N)``.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
         judged: What is known.
-        check: How organic demand moved with spend.
-        wanted: The season that the records would have.
+        returns: What channels add.
+        check: How demand moved in ways that the market does not know.
         least_first: First day that would be scored without a longer warm-up.
     """
     space, noise = likelihood.space, likelihood.noise
@@ -117,12 +156,8 @@ def findings_of(
     found += _cold_starts(likelihood, optimum, covariance)
     if likelihood.first > least_first:
         found.append(Finding(code="longer_warm_up", figure=float(likelihood.first)))
-    found += [
-        Finding(code="more_scatter", place=kind, figure=float(np.sqrt(inflation)))
-        for kind, inflation in zip(likelihood.replay.kinds, noise.inflation, strict=True)
-        if inflation > 1.0
-    ]
-    fit = float((likelihood.of_weeks(optimum.residuals) ** 2).sum()) / max(noise.scored, 1)
+    found += _scatter(likelihood, worlds)
+    fit = lack_of_fit(likelihood, optimum)
     if fit > _POOR:
         found.append(Finding(code="poor_fit", figure=fit))
     weeks, regions = likelihood.replay.days // WEEK, noise.sd.shape[1]
@@ -140,29 +175,72 @@ def findings_of(
     channels = space.market.scenario.channels
     clicked = {space.parameters[p].channel for p in space.of_kind("clicks")}
     # Also where the ratio alone says so: whoever reads "prior only" wants to know why.
-    found += [
-        Finding(code="steady_spend", place=channels[c], figure=float(judged.moved[:, c].max()))
-        for c in steady_channels(judged.moved)
-    ]
+    steady = steady_channels(judged.spread)
+    found += [Finding(code="steady_spend", place=channels[c], figure=float(judged.spread[:, c].max())) for c in steady]
+    found += [Finding(code="one_level", place=channels[c]) for c in level_channels(judged.moved) if c not in steady]
     found += [
         Finding(code="visits_alone", place=one.name, figure=one.ratio)
         for one in judged.returns
         if one.ratio > PRIOR_ONLY and one.name in clicked
     ]
-    places = (*space.market.scenario.regions, "")
+    high = returns.interval(covariance)[:, 1]
     found += [
-        Finding(code="spend_follows_demand", place=places[at], figure=float(check.elasticity[at]))
-        for at in check.follows
+        Finding(code="nothing_possible", place=channel, figure=float(most))
+        for channel, most, nothing in zip(returns.channels, high, returns.nothing_possible, strict=True)
+        if nothing
     ]
-    if not check.can_tell and not check.follows and len(steady_channels(judged.moved)) < len(channels):
+    found += _one_event(likelihood, optimum)
+    followed: tuple[tuple[Witness, FindingCode], ...] = (
+        ("visits", "spend_follows_demand"),
+        ("orders", "orders_follow_spend"),
+    )
+    for witness, code in followed:
+        if (sign := check.follows(witness)) is not None:
+            found.append(Finding(code=code, place=sign.region, channel=sign.channel, figure=sign.figure))
+    if not check.can_tell and check.follows("visits") is None and len(steady) < len(channels):
         found.append(Finding(code="demand_unchecked", figure=check.least_seen))
+    found += [Finding(code="slow_demand", place=one.region, figure=one.figure) for one in check.seasons]
     found += [
-        Finding(code="season_differs", place=places[r], figure=float(wanted.height[r])) for r in wanted.beyond_belief
+        Finding(code="test_disagrees", place=likelihood.tests[t].test.name, figure=off)
+        for t, off in contradicted(likelihood, optimum)
     ]
-    for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
-        if abs(residual) > DISAGREES:
-            found.append(Finding(code="test_disagrees", place=test.test.name, figure=float(residual)))
     return tuple(found)
+
+
+def _scatter(likelihood: Likelihood, worlds: FloatArray) -> list[Finding]:
+    """Kinds of counts that scatter more than the market's noise, and of those the ones that bring doubt.
+
+    What moves orders and is not known may move with spend as well, so orders may scatter no more than a clean market's
+    do in one fit of a thousand; or by a tenth, where so many weeks are known that less shows: no better is the noise.
+    """
+    noise, kinds = likelihood.noise, likelihood.replay.kinds
+    sold = ("orders", "first", "revenue")
+    by_chance = np.sqrt(scatter_by_chance(noise, worlds, _FALSE_ALARM / len(sold)))
+    found: list[Finding] = []
+    for kind, inflation, chance in zip(kinds, noise.inflation, by_chance, strict=True):
+        least = np.inf if kind.startswith("clicks.") else _SALES_SCATTER if kind in sold else _VISITS_SCATTER
+        scatter = float(np.sqrt(inflation))
+        if scatter > 1.0:
+            code: FindingCode = "much_scatter" if scatter > max(least, float(chance)) else "more_scatter"
+            found.append(Finding(code=code, place=kind, figure=scatter))
+    return found
+
+
+def _one_event(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
+    """Whether the lift of events rests on one of them, by the information of its weeks; the day is its strongest."""
+    found: list[Finding] = []
+    strength = np.abs(likelihood.space.market.calendar.event_strength[likelihood.first :]).max(axis=1)
+    for p in likelihood.space.of_kind("event_lift"):
+        told = (likelihood.of_weeks(optimum.jacobian[:, p]) ** 2).sum(axis=(1, 2))
+        middle = int(np.argmax(told))
+        # An event's lead-in and what comes after it are of the same event.
+        around = slice(max(middle - 1, 0), middle + 2)
+        share = float(told[around].sum() / max(told.sum(), 1e-12))
+        if share > _ONE_EVENT:
+            day = likelihood.first + WEEK * middle + int(np.argmax(strength[WEEK * middle : WEEK * (middle + 1)]))
+            on = likelihood.replay.panel.start + timedelta(days=day)
+            found.append(Finding(code="one_event", place=on.isoformat(), figure=share))
+    return found
 
 
 def _cold_starts(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> list[Finding]:

@@ -21,13 +21,15 @@ PRIOR_ONLY = 0.8
 """A larger ratio is no measurement."""
 MEASURED = 0.5
 MOVED = 1.5
-"""Spend of the 90th over the 10th percentile of weeks; below it no curvature and no carry-over is measured, and a
-return only by a lift test."""
+"""Spend of the 90th over the 10th percentile of weeks; below it no curvature is measured."""
+SPREAD = 0.15
+"""Standard deviation over mean of weekly spend; below it no carry-over, and a return only by a lift test."""
 
 Verdict = Literal["measured", "partly", "prior_only"]
-HeldBack = Literal["", "contrast", "steady_spend", "misfit"]
+HeldBack = Literal["", "contrast", "steady_spend", "one_level", "misfit"]
 _LEVELS = ("return", "visit_quality")
-_SHAPES = ("half_saturation", "carry_over", "visit_half_saturation", "visit_carry_over")
+_CURVES = ("half_saturation", "visit_half_saturation")
+_LASTS = ("carry_over", "visit_carry_over")
 _SHOWN = 3
 _LEAST_WEIGHT = 0.3
 
@@ -64,6 +66,8 @@ class Identification:
         directions: Of the posterior, the least known first; those with a ratio above `PRIOR_ONLY`.
         moved: How far each channel's spend moved from week to week in each region ``(R, C)``: the 90th over the 10th
             percentile; infinite where it paused, 1 where nothing was spent.
+        spread: How much it did so: standard deviation over mean of the weeks ``(R, C)``; 0 where nothing was spent. A
+            channel that is on, or off, for a few weeks has moved, though most of its weeks are alike.
     """
 
     parameters: tuple[Identified, ...] = field(repr=False)
@@ -71,6 +75,7 @@ class Identification:
     contrasts: tuple[Identified, ...] = field(repr=False)
     directions: tuple[Identified, ...] = field(repr=False)
     moved: FloatArray = field(repr=False)
+    spread: FloatArray = field(repr=False)
 
     def verdict_of(self, name: str) -> Verdict:
         """The verdict on a parameter.
@@ -124,7 +129,7 @@ def identification(
         weekly_spend: Spend by week, region and channel ``(W, R, C)``.
         tested: Channels with a lift test: it speaks of them alone, whatever another's return may be.
     """
-    moved = _moved(weekly_spend)
+    moved, spread = _moved(weekly_spend), _spread(weekly_spend)
     contrasts = _contrasts(returns, covariance, with_slack)
     unknown = {channel for one in contrasts if one.ratio > PRIOR_ONLY for channel in one.name.split(" - ")}
     unknown -= {
@@ -132,7 +137,9 @@ def identification(
         for channel, direction in zip(returns.channels, returns.gradient, strict=True)
         if channel in tested and ratio_of(direction, with_slack) <= MEASURED
     }
-    steady = {space.market.scenario.channels[c] for c in steady_channels(moved)}
+    channels = space.market.scenario.channels
+    steady = {channels[c] for c in steady_channels(spread)}
+    flat = {channels[c] for c in level_channels(moved)}
     # All orders less what organic visits are believed to bring would "tell" a level: that is belief, no measurement.
     unmoved = steady - set(tested)
     of_channels = _returns(returns, covariance, with_slack, unknown, unmoved)
@@ -146,8 +153,11 @@ def identification(
             ratio = max(ratio, return_ratio.get(parameter.channel, 1.0))
         held: HeldBack = ""
         is_level = parameter.kind in _LEVELS
-        if parameter.channel in (steady if parameter.kind in _SHAPES else unmoved if is_level else ()):
+        is_shape = parameter.kind in _CURVES or parameter.kind in _LASTS
+        if parameter.channel in (steady if is_shape else unmoved if is_level else ()):
             held = "steady_spend"
+        elif parameter.kind in _CURVES and parameter.channel in flat:
+            held = "one_level"
         elif is_level and parameter.channel in unknown:
             held = "contrast"
         verdict = "prior_only" if held else _verdict(ratio)
@@ -167,6 +177,7 @@ def identification(
         contrasts=contrasts,
         directions=_directions(space, covariance, with_slack),
         moved=moved,
+        spread=spread,
     )
 
 
@@ -257,13 +268,27 @@ def _directions(space: ParameterSpace, covariance: FloatArray, with_slack: Float
     return tuple(found)
 
 
-def steady_channels(moved: FloatArray) -> list[int]:
+def steady_channels(spread: FloatArray) -> list[int]:
     """Positions of the channels whose spend moved too little in every region to measure a response.
+
+    Args:
+        spread: As of `Identification.spread` ``(R, C)``.
+    """
+    return [c for c in range(spread.shape[1]) if spread[:, c].max(initial=0.0) < SPREAD]
+
+
+def level_channels(moved: FloatArray) -> list[int]:
+    """Positions of the channels whose weeks had about one level of spend in every region: it tells no curvature.
 
     Args:
         moved: As of `Identification.moved` ``(R, C)``.
     """
     return [c for c in range(moved.shape[1]) if moved[:, c].max(initial=1.0) < MOVED]
+
+
+def _spread(weekly_spend: FloatArray) -> FloatArray:
+    mean = weekly_spend.mean(axis=0)
+    return np.where(mean > 0.0, weekly_spend.std(axis=0) / np.where(mean > 0.0, mean, 1.0), 0.0)
 
 
 def _moved(weekly_spend: FloatArray) -> FloatArray:

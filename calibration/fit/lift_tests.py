@@ -7,6 +7,7 @@ the days of the test and after it: so it informs the level of a response and how
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -28,8 +29,9 @@ COLUMNS = ("channel", "regions", "start", "end", "days_after", "change", "metric
 _NUMBERS = ("days_after", "change", "lift", "se")
 _USUAL_DAYS = 28
 _LARGEST = 1e12
-_PAUSED = 0.2
-"""Share of its usual spend up to which a channel counts as off."""
+_OFF_BY = 0.2
+"""Share of the usual spend by which a test's spend may always miss what was stated."""
+_USUAL_QUANTILE = 0.95
 _SAME = 1e-6
 _METRICS: Sequence[Literal["orders", "revenue"]] = ("orders", "revenue")
 
@@ -88,10 +90,16 @@ def read_lift_tests(path: Path | str) -> tuple[LiftTest, ...]:
     columns = {name: [row.cells[head.index(name)] for row in sheet.rows] for name in COLUMNS}
     texts = {name: [as_text(cell) for cell in columns[name]] for name in COLUMNS}
     texts |= _plain_numbers(columns, texts, sheet.separator, file) | _plain_dates(texts, file)
-    return tuple(
-        _read(TableRow(file=file, line=row.line, cells={name: texts[name][n] for name in COLUMNS}))
+    rows = [
+        TableRow(file=file, line=row.line, cells={name: texts[name][n] for name in COLUMNS})
         for n, row in enumerate(sheet.rows)
-    )
+    ]
+    tests = tuple(_read(row) for row in rows)
+    for later, row in enumerate(rows):
+        earlier = next((n for n in range(later) if _overlap(tests[n], tests[later])), None)
+        if earlier is not None:
+            raise row.error("start", f"shares {_SHARED.format(f'row {rows[earlier].line}')}")
+    return tests
 
 
 def _plain_numbers(
@@ -129,9 +137,12 @@ def _read(row: TableRow) -> LiftTest:
     change = -1.0 if row.text("change").casefold() == "off" else row.number("change", low=-1.0, high=100.0)
     if change == 0.0:
         raise row.error("change", "is 0: nothing was tested. Write off, or the relative change of spend such as -0.5.")
+    regions = tuple(part.strip() for part in row.text("regions").split(";"))
+    if len(set(regions)) < len(regions):
+        raise row.error("regions", "names a region twice. Write each region of the test once.")
     return LiftTest(
         channel=row.text("channel"),
-        regions=tuple(part.strip() for part in row.text("regions").split(";")),
+        regions=regions,
         start=start,
         end=end,
         days_after=row.integer("days_after", low=0, high=365),
@@ -178,9 +189,29 @@ def placed_tests(replay: Replay, tests: Sequence[LiftTest], first: int) -> tuple
     """Lay tests on a panel's days.
 
     Raises:
-        CalibrationError: A test is about days, regions or a channel that the panel does not hold.
+        CalibrationError: A test is about days, regions or a channel that the panel does not hold, its spend is not
+            what the test states, or two tests read their lift off the same days.
     """
+    for one, other in combinations(tests, 2):
+        if _overlap(one, other):
+            raise CalibrationError(f"The lift test of {other.name} shares {_SHARED.format(f'that of {one.name}')}")
     return tuple(_placed(replay, test, first) for test in tests)
+
+
+_SHARED = (
+    "days of its channel in a region with {}: both read the same luck, which would count twice. Give one row for what "
+    "was measured once, in orders where there is a choice, or shorten days_after so that no day counts in both."
+)
+
+
+def _overlap(one: LiftTest, other: LiftTest) -> bool:
+    """Whether two lifts of a channel were read off the same days of a region, days after included."""
+
+    def end(test: LiftTest) -> date:
+        return test.end + timedelta(days=test.days_after)
+
+    same = one.channel == other.channel and not set(one.regions).isdisjoint(other.regions)
+    return same and one.start <= end(other) and other.start <= end(one)
 
 
 def _placed(replay: Replay, test: LiftTest, first: int) -> PlacedTest:
@@ -201,6 +232,8 @@ def _placed(replay: Replay, test: LiftTest, first: int) -> PlacedTest:
             f"The lift test of {test.name} with {test.days_after} days after it does not lie within the panel's scored "
             f"days, {panel.start + timedelta(days=first)} to {last}. Give a panel that holds it."
         )
+    if len(set(test.regions)) < len(test.regions):
+        raise CalibrationError(f"The lift test of {test.name} names a region twice. Name each region once.")
     regions = tuple(scenario.regions.index(region) for region in test.regions)
     channel = scenario.channels.index(test.channel)
     without = panel.spend.copy()
@@ -208,19 +241,44 @@ def _placed(replay: Replay, test: LiftTest, first: int) -> PlacedTest:
         before = panel.spend[max(begins - _USUAL_DAYS, 0) : begins, region, :, channel].mean(axis=0)
         changed = panel.spend[begins:ends, region, :, channel]
         without[begins:ends, region, :, channel] = before if test.change == -1.0 else changed / (1.0 + test.change)
-        if test.change == -1.0 and changed.sum() > _PAUSED * before.sum() * len(changed) > 0.0:
-            raise CalibrationError(
-                f"The lift test of {test.name}: the panel does not show it off: {scenario.regions[region]} "
-                f"spends {changed.sum():,.0f} in these days, where {before.sum() * len(changed):,.0f} is usual. Give "
-                "the days and regions of the pause, or the relative change of spend. A test that kept spend and hid "
-                "the ads from some users is not in a panel's spend, and cannot be used."
-            )
+        _refuse_other_spend(
+            test, scenario.regions[region], panel.spend[:, region, :, channel].sum(axis=1), begins, ends
+        )
     if float(np.abs(without - panel.spend).sum()) <= _SAME * float(without.sum()):
         raise CalibrationError(
             f"The lift test of {test.name}: the panel shows the same spend with and without the change. Its spend must "
             "be that of the test."
         )
     return PlacedTest(test=test, days=(begins, ends + test.days_after), regions=regions, without=without)
+
+
+def _refuse_other_spend(test: LiftTest, region: str, spend: FloatArray, begins: int, ends: int) -> None:
+    """Refuse a test whose days did not see the spend that it states, of a region's daily spend ``(T,)``.
+
+    It may miss what is stated by as much as usual stretches of its length miss the four weeks before them, 19 of 20 of
+    them; by a fifth of the usual spend in any case; and never so far that no change at all would be nearer.
+    """
+    length, stated = ends - begins, 1.0 + test.change
+    usual, seen = (float(part.mean()) for part in (spend[max(begins - _USUAL_DAYS, 0) : begins], spend[begins:ends]))
+    if usual <= 0.0 and seen <= 0.0:
+        return
+    starts = [
+        t for t in range(_USUAL_DAYS, len(spend) - length + 1, WEEK) if t - _USUAL_DAYS >= ends or t + length <= begins
+    ]
+    before = np.array([spend[t - _USUAL_DAYS : t].mean() for t in starts])
+    after = np.array([spend[t : t + length].mean() for t in starts])
+    missed = np.abs(after[before > 0.0] / before[before > 0.0] - 1.0)
+    spread = float(np.quantile(missed, _USUAL_QUANTILE)) if len(missed) else 0.0
+    off_by = abs(seen / usual - stated) if usual > 0.0 else np.inf
+    if off_by <= max(_OFF_BY, stated * spread) and off_by < 0.5 * abs(test.change):
+        return
+    what = "off" if test.change == -1.0 else f"at {stated:,.2f} times what is usual"
+    raise CalibrationError(
+        f"The lift test of {test.name}: the panel does not show it {what}: {region} spends {seen * length:,.0f} in "
+        f"these days, where {usual * length:,.0f} is usual by the four weeks before. Give the days and regions of the "
+        "change, and the relative change of spend that these days show. A test that kept spend and hid the ads from "
+        "some users is not in a panel's spend, and cannot be used."
+    )
 
 
 def outside_tests(replay: Replay, tests: Sequence[PlacedTest], first: int) -> BoolArray:

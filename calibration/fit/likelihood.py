@@ -56,6 +56,11 @@ class Likelihood:
         used = self.noise.used
         return residuals[: used.size].reshape(used.shape)
 
+    def rows_of_tests(self, channel: str | None = None) -> list[int]:
+        """Positions of the residuals of lift tests, of all or of a channel's."""
+        scored = self.noise.used.size
+        return [scored + t for t, one in enumerate(self.tests) if channel in (None, one.test.channel)]
+
     def _residuals(self, z: FloatArray, slack: tuple[Slack, FloatArray] | None) -> FloatArray:
         sampled = self.space.sampled(self.space.theta(z))
         played = self.replay.count(sampled, slack=slack)

@@ -7,7 +7,7 @@ import numpy as np
 
 from xbopt.calibration.fit.demand_check import check_demand
 from xbopt.calibration.fit.draws import MarketDraws, market_draws
-from xbopt.calibration.fit.findings import DISAGREES, Finding, findings_of, in_doubt, restless_start
+from xbopt.calibration.fit.findings import Finding, contradicted, findings_of, in_doubt, lack_of_fit, restless_start
 from xbopt.calibration.fit.identification import MEASURED, Identification, identification, ratio_of
 from xbopt.calibration.fit.lift_tests import LiftTest, placed_tests
 from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
@@ -17,8 +17,8 @@ from xbopt.calibration.fit.parameters import Parameter, ParameterSpace, paramete
 from xbopt.calibration.fit.predictive import PriorSign, prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.replay import Replay, replay_of
-from xbopt.calibration.fit.returns import IncrementalReturns, incremental_returns
-from xbopt.calibration.fit.slack import WantedSlack, slack_of
+from xbopt.calibration.fit.returns import FAR_BELOW, WIDE, IncrementalReturns, incremental_returns
+from xbopt.calibration.fit.slack import SLOW, slack_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
@@ -32,7 +32,6 @@ WARM_UP_DAYS = 28
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
 _ROUNDS = 3
-_WIDE = 1.96
 _DOUBTED_WEIGHT = 0.1
 NOISE_WORLDS = 256
 """Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
@@ -90,10 +89,17 @@ class MarketFit:
         return self.space.posterior_sd(self.covariance)
 
     @property
+    def intervals(self) -> FloatArray:
+        """95 % intervals of the multipliers, from and to ``(P, 2)``; a return that may be nothing begins at 0."""
+        low, high = np.exp(self.mode - WIDE * self.sd), np.exp(self.mode + WIDE * self.sd)
+        far = self.mode - self.space.mean <= FAR_BELOW * self.space.sd
+        nothing = far & np.array([one.kind == "return" for one in self.parameters])
+        return np.stack([np.where(nothing, 0.0, low), high], axis=1)
+
+    @property
     def chi_square(self) -> float:
-        """Mean square of the whitened residuals; 1 where the market's noise explains what the mode does not."""
-        count = self.likelihood.noise.scored + len(self.likelihood.tests)
-        return float(self.optimum.residuals @ self.optimum.residuals) / max(count, 1)
+        """Square of the whitened residuals by degree of freedom; 1 where noise explains what the mode does not."""
+        return lack_of_fit(self.likelihood, self.optimum)
 
     def to_frame(self) -> Frame:
         """One row a parameter: ``parameter``, ``mode``, ``low``, ``high``, ``ratio``, ``verdict``. An Arrow table.
@@ -104,12 +110,12 @@ class MarketFit:
             {
                 "parameter": judged.name,
                 "mode": float(np.exp(log)),
-                "low": float(np.exp(log - _WIDE * sd)),
-                "high": float(np.exp(log + _WIDE * sd)),
+                "low": float(low),
+                "high": float(high),
                 "ratio": judged.ratio,
                 "verdict": judged.verdict,
             }
-            for judged, log, sd in zip(self.identification.parameters, self.mode, self.sd, strict=True)
+            for judged, log, (low, high) in zip(self.identification.parameters, self.mode, self.intervals, strict=True)
         )
 
     def theta_draws(self, rows: int) -> FloatArray:
@@ -174,27 +180,23 @@ def fit_market(
         first, rounds = longer, rounds + _ROUNDS
         fitted = _fitted(replay, belief, tests, first, seed, worlds, on_each)
     likelihood, optimum, noise = fitted
-    covariance = _covariance(optimum, noise)
+    wider = _wider(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2), first)
     returns = incremental_returns(likelihood, optimum.z)
     slack = _slack(likelihood, optimum)
     tested = {test.channel for test in tests}
-    judged = identification(
-        likelihood.space, returns, covariance, _with_slack(optimum, slack, covariance), spend, tested
-    )
-    wanted = _wanted_slack(likelihood, optimum, slack)
-    findings = findings_of(likelihood, optimum, covariance, judged, check_demand(*fitted), wanted, first_scored(panel))
+
+    def judge(seen: Optimum, loose: FloatArray) -> tuple[FloatArray, Identification]:
+        covariance = _widened(seen, wider)
+        with_slack = _with_slack(seen, loose, covariance)
+        return covariance, identification(likelihood.space, returns, covariance, with_slack, spend, tested)
+
+    covariance, judged = judge(optimum, slack)
+    check = check_demand(*fitted, slack[:, -SLOW * panel.spend.shape[1] :])
+    findings = findings_of(*fitted, covariance, judged, returns, check, first_scored(panel))
     if in_doubt(findings):
         doubted = _doubted(optimum, likelihood.noise.used.size)
-        covariance = np.asarray(np.linalg.inv(doubted.precision), dtype=np.float64)
-        judged = identification(
-            likelihood.space,
-            returns,
-            covariance,
-            _with_slack(doubted, np.sqrt(_DOUBTED_WEIGHT) * slack, covariance),
-            spend,
-            tested,
-        )
+        covariance, judged = judge(doubted, np.sqrt(_DOUBTED_WEIGHT) * slack)
         judged = judged.in_doubt(_told_by_tests(likelihood, optimum, returns))
         findings = (*findings, Finding(code="in_doubt"))
     return MarketFit(
@@ -249,16 +251,16 @@ def _fitted(
         z, found = optimum.z, (likelihood, optimum, worlds)
     assert found is not None, "at least one round"
     likelihood, optimum, worlds = found
-    told = round(len(z) - float(np.trace(np.linalg.inv(optimum.precision))))
-    larger = inflated(likelihood.noise, likelihood.of_weeks(optimum.residuals), told)
+    freedom = likelihood.of_weeks(optimum.freedom)
+    larger = inflated(likelihood.noise, likelihood.of_weeks(optimum.residuals), freedom)
     if (larger.inflation > 1.0).any():
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
         optimum = find_mode(likelihood.residuals, z)
     return likelihood, optimum, worlds
 
 
-def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
-    """Posterior covariance: Gauss-Newton, widened where sampled worlds scatter more than it says (Godambe 1960).
+def _wider(optimum: Optimum, worlds: FloatArray) -> FloatArray:
+    """What multiplies Gauss-Newton standard deviations where sampled worlds scatter more ``(P,)`` (Godambe 1960).
 
     The score of a sampled world is ``J' u``; where its variance passes the information ``J' J``, the sandwich
     ``H^-1 (V + I) H^-1`` is the wider one. Each parameter takes the larger, beyond what 256 worlds leave to chance.
@@ -270,8 +272,12 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     tested = optimum.jacobian[worlds.shape[1] :]
     sandwich = inverse @ (variance + tested.T @ tested) @ inverse
     ratio = np.diag(sandwich) / np.diag(inverse)
-    wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
-    return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
+    return np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
+
+
+def _widened(optimum: Optimum, wider: FloatArray) -> FloatArray:
+    """Posterior covariance ``(P, P)``: Gauss-Newton, widened as sampled worlds ask, in doubt as without."""
+    return np.asarray(np.linalg.inv(optimum.precision) * np.outer(wider, wider), dtype=np.float64)
 
 
 def _slack(likelihood: Likelihood, optimum: Optimum) -> FloatArray:
@@ -282,29 +288,12 @@ def _slack(likelihood: Likelihood, optimum: Optimum) -> FloatArray:
 
 def _with_slack(optimum: Optimum, slack: FloatArray, covariance: FloatArray) -> FloatArray:
     """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
-    _, inverse = _joint(optimum, slack)
+    both = np.concatenate([optimum.jacobian, slack], axis=1)
+    inverse = np.asarray(np.linalg.inv(both.T @ both + np.eye(both.shape[1])), dtype=np.float64)
     count = len(optimum.z)
     # What slack adds, on top of what the covariance holds already.
     held = covariance - np.linalg.inv(optimum.precision)
     return held + inverse[:count, :count]
-
-
-def _joint(optimum: Optimum, slack: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Derivatives with respect to parameters and slack ``(N, P + Q)``, and their posterior covariance together."""
-    both = np.concatenate([optimum.jacobian, slack], axis=1)
-    return both, np.asarray(np.linalg.inv(both.T @ both + np.eye(both.shape[1])), dtype=np.float64)
-
-
-def _wanted_slack(likelihood: Likelihood, optimum: Optimum, slack: FloatArray) -> WantedSlack:
-    """Where one Newton step would move slack in demand, the parameters with it."""
-    both, inverse = _joint(optimum, slack)
-    gradient = both.T @ optimum.residuals + np.concatenate([optimum.z, np.zeros(slack.shape[1])])
-    # Under a right season slack is 0, and only noise and what the parameters may be move the step.
-    loose = inverse[:, len(optimum.z) :]
-    chance = inverse - loose @ loose.T
-    regions = likelihood.replay.market.shape[0]
-    at = both.shape[1] - 3 * regions + np.arange(3 * regions).reshape(regions, 3)
-    return WantedSlack(amounts=-(inverse @ gradient)[at], by_chance=chance[at[:, :, None], at[:, None, :]])
 
 
 def _doubted(optimum: Optimum, scored: int) -> Optimum:
@@ -321,11 +310,11 @@ def _doubted(optimum: Optimum, scored: int) -> Optimum:
 
 def _told_by_tests(likelihood: Likelihood, optimum: Optimum, returns: IncrementalReturns) -> set[str]:
     """Channels whose lift tests alone measure their return, and agree with what was found."""
-    scored = likelihood.noise.used.size
     told: set[str] = set()
+    wrong = {likelihood.tests[t].test.channel for t, _ in contradicted(likelihood, optimum)}
     for channel, direction in zip(returns.channels, returns.gradient, strict=True):
-        own = [scored + t for t, placed in enumerate(likelihood.tests) if placed.test.channel == channel]
-        if not own or (np.abs(optimum.residuals[own]) > DISAGREES).any():
+        own = likelihood.rows_of_tests(channel)
+        if not own or channel in wrong:
             continue
         rows = optimum.jacobian[own]
         by_tests = np.asarray(np.linalg.inv(rows.T @ rows + np.eye(len(optimum.z))), dtype=np.float64)

@@ -8,6 +8,7 @@ before, ``u_w`` says whether a market fits; so spend may react to what past week
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.stats import chi2
 
 from xbopt.core.arrays import BoolArray, FloatArray, contract
 
@@ -108,16 +109,32 @@ def _inverse_root(covariance: FloatArray) -> FloatArray:
     return np.asarray((vectors / np.sqrt(np.maximum(values, _RIDGE))) @ vectors.T, dtype=np.float64)
 
 
-def inflated(noise: WeeklyNoise, white: FloatArray, fitted: int) -> WeeklyNoise:
+def inflated(noise: WeeklyNoise, white: FloatArray, freedom: FloatArray) -> WeeklyNoise:
     """The same noise, larger where the records scatter more than the market's own sampled mode.
 
     Args:
         noise: Noise of the market.
         white: Whitened deviations of the records from the fit ``(W, R, K)``.
-        fitted: Number of parameters that the data have told; they took as many degrees of freedom.
+        freedom: What the fit left of the variance of each ``(W, R, K)``: it took the rest as degrees of freedom.
     """
-    count = noise.used.sum(axis=(0, 1))
-    left = np.maximum(count * (1.0 - fitted / max(noise.scored, 1)), 1.0)
+    left = np.maximum(np.where(noise.used, freedom, 0.0).sum(axis=(0, 1)), 1.0)
     excess = (white**2).sum(axis=(0, 1)) / left
     beyond = excess > 1.0 + _CERTAIN * np.sqrt(2.0 / left)
-    return replace(noise, inflation=noise.inflation * np.where(beyond & (count > 0), excess, 1.0))
+    return replace(noise, inflation=noise.inflation * np.where(beyond & noise.used.any(axis=(0, 1)), excess, 1.0))
+
+
+def scatter_by_chance(noise: WeeklyNoise, worlds: FloatArray, chance: float) -> FloatArray:
+    """How much weeks of each kind scatter beyond the market's noise by chance at most, a ratio of variances ``(K,)``.
+
+    The mean square of whitened counts is chi-square over its degrees of freedom, of which there are as many as the
+    scatter of sampled worlds' mean squares says (Satterthwaite 1946): fewer than counts where single weeks stand out.
+
+    Args:
+        noise: Noise of the market.
+        worlds: Whitened counts of sampled worlds ``(B, N)``.
+        chance: How often it may be more, by kind.
+    """
+    count = noise.used.sum(axis=(0, 1))
+    squares = (worlds.reshape(-1, *noise.used.shape) ** 2).sum(axis=(1, 2)) / np.maximum(count, 1)
+    freedom = np.clip(2.0 / np.maximum(squares.var(axis=0, ddof=1), 1e-12), 1.0, np.maximum(count, 1))
+    return np.asarray(chi2.isf(chance, freedom) / freedom, dtype=np.float64)

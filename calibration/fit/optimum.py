@@ -49,6 +49,21 @@ class Optimum:
         return self.jacobian.T @ self.jacobian + np.eye(len(self.z))
 
     @property
+    def freedom(self) -> FloatArray:
+        """What the mode leaves of each residual's variance ``(N,)``: its share of the degrees of freedom."""
+        return 1.0 - np.einsum("np,pq,nq->n", self.jacobian, np.linalg.inv(self.precision), self.jacobian)
+
+    def left_out(self, rows: list[int]) -> FloatArray:
+        """Residuals ``(K,)`` of rows that the mode had not seen, in standard deviations of their prediction.
+
+        What a mode took in it hides: with leverages ``H = J_k (J'J + I)^-1 J_k'`` of the rows, their errors against a
+        prediction by all others are ``(I - H)^-1 r_k``, of that covariance (Cook and Weisberg 1982, to first order).
+        """
+        own = self.jacobian[rows]
+        predicted = np.linalg.inv(np.eye(len(rows)) - own @ np.linalg.inv(self.precision) @ own.T)
+        return np.asarray((predicted @ self.residuals[rows]) / np.sqrt(np.diag(predicted)), dtype=np.float64)
+
+    @property
     def objective(self) -> float:
         """Half the squares of residuals and of standardised coordinates."""
         return 0.5 * float(self.residuals @ self.residuals + self.z @ self.z)

@@ -74,6 +74,7 @@ def known_market(
     seed: int,
     prior: Prior | None = None,
     truth: FloatArray | None = None,
+    world: int = 0,
 ) -> KnownMarket:
     """Records of one market: its parameters from the prior, its luck from the sampled mode.
 
@@ -83,12 +84,13 @@ def known_market(
         seed: Seed of truth and luck.
         prior: How markets differ.
         truth: Logs of the multipliers ``(P,)`` where they are not to be drawn.
+        world: Number of the world whose luck it is.
     """
     replay = replay_of(scenario, planned)
     space = parameter_space(replay.market, planned, prior or Prior(), _BEFORE_SCORING)
     drawn = named_generator(seed, "recovery/truth").standard_normal(len(space.parameters))
     logs = space.theta(drawn) if truth is None else truth
-    counted = replay.count(space.sampled(logs[None]), seed=seed, worlds=np.zeros(1, dtype=np.int64))[0]
+    counted = replay.count(space.sampled(logs[None]), seed=seed, worlds=np.array([world]))[0]
     return KnownMarket(panel=recorded(replay, counted), space=space, truth=logs)
 
 

@@ -139,8 +139,12 @@ class Replay:
         weights = np.repeat(self.market.scenario.plan.daypart_weights[None], batch, axis=0)
         mechanic = np.zeros((batch, *self.market.shape[:2]), dtype=np.int64)
         market, (regions, _, channels, _) = self.market, self.market.shape
-        prices = None if slack is None else np.exp(slack[0].media_price(slack[1], channels))
-        demand = None if slack is None else np.exp(slack[0].demand(slack[1], regions))
+        moved = None
+        if slack is not None:
+            of, amounts = slack
+            prices = np.exp(of.moved("media_price", amounts, channels))
+            demand = np.exp(of.moved("demand", amounts, regions))
+            moved = prices, demand, np.exp(of.moved("conversion", amounts, regions))
         counts: list[FloatArray] = []
         for day in range(self.days if days is None else days):
             if day == 0 or (self.list_price[day] != self.list_price[day - 1]).any():
@@ -156,11 +160,13 @@ class Replay:
             )
             state = self._conditioned(state, day)
             world = self._world(sampled.world, day)
-            if prices is not None and demand is not None:
+            if moved is not None:
+                prices, demand, sold = moved
                 world = replace(
                     world,
                     media_price=world.media_price * prices[:, day, None, None, :],
                     organic_traffic=world.organic_traffic * demand[:, day, :, None],
+                    conversion=world.conversion * sold[:, day, :, None],
                 )
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]

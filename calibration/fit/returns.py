@@ -12,10 +12,14 @@ from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.optimum import DIFFERENCE
 from xbopt.calibration.fit.parameters import ParameterSpace
 from xbopt.calibration.fit.replay import Replay
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 _BATCH = 256
 _TINY = 1e-9
+WIDE = 1.96
+"""Standard deviations to either end of a 95 % interval."""
+FAR_BELOW = -2.0
+"""Prior standard deviations from which on a return lies so low that it may be nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +30,24 @@ class IncrementalReturns:
         channels: Their ids, ``D`` of them.
         log: Logs at the mode ``(D,)``.
         gradient: Derivatives of the logs in standardised coordinates ``(D, P)``: rows of ones of the prior.
+        nothing_possible: Whether the mode lies two prior standard deviations or more below what was believed ``(D,)``.
+            Returns are above 0 by their logs, so that only the prior keeps such a one from nothing.
     """
 
     channels: tuple[str, ...]
     log: FloatArray
     gradient: FloatArray = field(repr=False)
+    nothing_possible: BoolArray
 
     def sd(self, covariance: FloatArray) -> FloatArray:
         """Standard deviations of the logs ``(D,)`` under a covariance in standardised coordinates ``(P, P)``."""
         return np.sqrt(np.einsum("dp,pq,dq->d", self.gradient, covariance, self.gradient))
+
+    def interval(self, covariance: FloatArray) -> FloatArray:
+        """95 % intervals, from and to ``(D, 2)``, under such a covariance; from 0 where nothing is possible."""
+        reach = WIDE * self.sd(covariance)
+        low, high = np.exp(self.log - reach), np.exp(self.log + reach)
+        return np.stack([np.where(self.nothing_possible, 0.0, low), high], axis=1)
 
 
 def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalReturns:
@@ -45,10 +58,12 @@ def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalRet
     points = np.concatenate([z[None], z + DIFFERENCE * np.eye(len(z))])
     added = added_revenue(likelihood, points, paid)
     logs = np.log(np.maximum(added, _TINY) / spend[paid])
+    gradient = (logs[1:] - logs[0]).T / DIFFERENCE
     return IncrementalReturns(
         channels=tuple(replay.market.scenario.channels[c] for c in paid),
         log=logs[0],
-        gradient=(logs[1:] - logs[0]).T / DIFFERENCE,
+        gradient=gradient,
+        nothing_possible=gradient @ z <= FAR_BELOW * np.linalg.norm(gradient, axis=1),
     )
 
 

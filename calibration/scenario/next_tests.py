@@ -19,7 +19,6 @@ TEST_DAYS, DAYS_AFTER = 28, 14
 _REGIONS_EACH = 3
 _MOST = 8
 _USUAL = 0.8
-_WIDE = 1.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +133,8 @@ def _against_others(
 
 
 def _width(fit: MarketFit, d: int, covariance: FloatArray) -> float:
-    at, reach = fit.returns.log[d], _WIDE * _sd(fit.returns.gradient[d], covariance)
-    return float(np.exp(at + reach) - np.exp(at - reach))
+    low, high = fit.returns.interval(covariance)[d]
+    return float(high - low)
 
 
 def _sd(direction: FloatArray, covariance: FloatArray) -> float:

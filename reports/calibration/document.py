@@ -102,14 +102,35 @@ def _fit_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, obje
     return {
         "chi_square": fit.chi_square,
         "returns": [
-            {"channel": one.name, "value": float(np.exp(at)), "log_sd": float(sd), "verdict": one.verdict}
-            for one, at, sd in zip(told.returns, fit.returns.log, fit.returns.sd(fit.covariance), strict=True)
+            {
+                "channel": one.name,
+                "value": float(np.exp(at)),
+                "low": float(low),
+                "high": float(high),
+                "log_sd": float(sd),
+                "verdict": one.verdict,
+            }
+            for one, at, (low, high), sd in zip(
+                told.returns,
+                fit.returns.log,
+                fit.returns.interval(fit.covariance),
+                fit.returns.sd(fit.covariance),
+                strict=True,
+            )
         ],
         "contrasts": [{"of": one.name, "ratio": one.ratio, "verdict": one.verdict} for one in told.contrasts],
         "parameters": [
-            {"name": one.name, "log_factor": float(at), "log_sd": float(sd), "ratio": one.ratio, "verdict": one.verdict}
-            for one, at, sd in zip(told.parameters, fit.mode, fit.sd, strict=True)
+            {
+                "name": one.name,
+                "log_factor": float(at),
+                "low": float(low),
+                "high": float(high),
+                "log_sd": float(sd),
+                "ratio": one.ratio,
+                "verdict": one.verdict,
+            }
+            for one, at, (low, high), sd in zip(told.parameters, fit.mode, fit.intervals, fit.sd, strict=True)
         ],
-        "findings": [{"code": one.code, "place": one.place, "figure": one.figure} for one in fit.findings],
+        "findings": [asdict(one) for one in fit.findings],
         "sentences": list(fit_sentences(fit, numbers)),
     }

@@ -14,6 +14,12 @@ VERDICT_WORDS: Mapping[Verdict, str] = {
     "partly": "partly told",
     "prior_only": "prior only",
 }
+
+
+def _spend_on(finding: Finding) -> str:
+    return f"spend on {finding.channel}" if finding.channel else "spend"
+
+
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "not_converged": lambda _f, _n: (
         "The fit did not settle: its best values may not be the best. Calibrate with another --seed, and compare."
@@ -26,8 +32,13 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"The first weeks still showed what went before, so {n.count(f.figure)} days were played and not compared."
     ),
     "more_scatter": lambda f, n: (
-        f"Weeks of {f.place} scatter {n.decimal(f.figure)} times as much as the market's noise says; intervals are "
-        "widened for it."
+        f"Weeks of {f.place} scatter {n.decimal(f.figure)} times as much as the market's noise says, and count for "
+        "that much less."
+    ),
+    "much_scatter": lambda f, n: (
+        f"Weeks of {f.place} scatter {n.decimal(f.figure)} times as much as the market's noise says, more than chance "
+        "does. They count for that much less; but what moves them is not known, and where it moves with spend, no "
+        "interval here holds it. Look at fitted against actual: which weeks stand out, and what happened then?"
     ),
     "poor_fit": lambda f, n: (
         f"What the model does not explain is {n.decimal(f.figure)} times its noise: something of this market is not in "
@@ -50,18 +61,38 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "regions for four weeks."
     ),
     "steady_spend": lambda f, _n: (
-        f"Spend on {f.place} hardly changed, so only a lift test tells what it brings, and nothing how its response "
-        "bends and lasts: that is prior only. Halve and double it in turns, by region."
+        f"Spend on {f.place} hardly changed from week to week, so only a lift test tells what it brings, and nothing "
+        "how its response bends and lasts: that is prior only. Halve and double it in turns, by region."
+    ),
+    "one_level": lambda f, _n: (
+        f"Spend on {f.place} had about one level in most weeks: how its response bends is prior only. Spend half and "
+        "double of it in turns, by region."
+    ),
+    "nothing_possible": lambda f, n: (
+        f"{f.place} brings at most {n.decimal(f.figure)} in net revenue per unit of spend, and nothing is possible: "
+        "the records pull it far below what was believed, and only that belief keeps it above 0. That it does harm "
+        "cannot be expressed."
+    ),
+    "one_event": lambda f, n: (
+        f"What events add to demand rests on the days around {f.place} ({n.share(f.figure)} of what the records tell "
+        "of it): it is known of this one event, and one event says nothing of the next. Give the years before."
     ),
     "visits_alone": lambda f, _n: (
         f"Orders do not tell what visits of {f.place} are worth: its return rests on what the prior says of that. A "
         "test that stops the channel in some regions for four weeks would tell it."
     ),
     "spend_follows_demand": lambda f, n: (
-        f"Organic visits in {f.place or 'all regions together'} move with the spend of the same week (elasticity "
-        f"{n.decimal(f.figure)}): {'more' if f.figure > 0.0 else 'less'} is spent when more would be sold anyway, and "
-        f"media look {'better' if f.figure > 0.0 else 'worse'} than they are; intervals do not hold that. Spend set by "
-        "a plan made long before, or a test in some regions, would tell them apart."
+        f"Organic visits in {f.place or 'all regions together'} move with the {_spend_on(f)} of the same week "
+        f"(elasticity {n.decimal(f.figure)}): {'more' if f.figure > 0.0 else 'less'} is spent when more would be sold "
+        f"anyway, and media look {'better' if f.figure > 0.0 else 'worse'} than they are; intervals do not hold that. "
+        "Spend set by a plan made long before, or a test in some regions, would tell them apart."
+    ),
+    "orders_follow_spend": lambda f, n: (
+        f"Orders in {f.place or 'all regions together'} move with the {_spend_on(f)} of the same week in a way that "
+        f"visits do not (elasticity {n.decimal(f.figure)} beyond what the fit gives to media): "
+        f"{'more' if f.figure > 0.0 else 'less'} is spent when more visitors buy anyway, or media work otherwise than "
+        f"the model lets them. Media may look {'better' if f.figure > 0.0 else 'worse'} than they are by more than "
+        "their intervals hold. A test that stops a channel in some regions would tell."
     ),
     "demand_unchecked": lambda f, n: (
         f"Whether spend follows demand is hardly checked: only an elasticity above {n.decimal(f.figure)} would show."
@@ -69,14 +100,15 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         else "Whether spend follows demand cannot be checked, since organic visits are not known; if it does, media "
         "look better than they are. Import sessions, and the clicks of every channel that is paid."
     ),
-    "season_differs": lambda f, n: (
-        f"Demand in {f.place} moves over the year otherwise than the scenario's season and trend say, by about "
-        f"{n.share(f.figure)}. Spend that moves with it looks better or worse than it is. State the season "
-        "(calendar.month, calendar.regions), or calibrate from orders, which tell it."
+    "slow_demand": lambda f, n: (
+        f"Demand in {f.place} moves slowly in a way that the model lacks, by about {n.share(f.figure)}: a season, a "
+        "trend, a competitor, or media that work otherwise. Spend that moves with it looks better or worse than it is. "
+        "Only what comes back in the same months of other years is a season, to be stated (calendar.month)."
     ),
     "in_doubt": lambda _f, _n: (
         "Because of what is said above, nothing here is called measured but by a test of its own, and the panel counts "
-        "a tenth: its intervals are up to three times as wide as the model alone would make them."
+        "a tenth: its intervals are up to three times as wide as the model alone would make them. What a wrong model "
+        "gets wrong can be more than that."
     ),
     "test_disagrees": lambda f, n: (
         f"The test of {f.place} and the panel disagree by {n.decimal(abs(f.figure))} standard errors. One of the two "

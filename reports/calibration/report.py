@@ -16,8 +16,6 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import price_sentences
 from xbopt.reports.simulation.vital_signs import signs_table, warning_lines
 
-_WIDE = 1.96
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
@@ -227,9 +225,8 @@ def _told(calibration: Calibration) -> Table:
     fit = calibration.fit
     rows: list[tuple[str | float | None, ...]] = []
     if fit is not None:
-        log, sd = fit.returns.log, fit.returns.sd(fit.covariance)
-        for one, at, width in zip(fit.identification.returns, log, sd, strict=True):
-            low, high = np.exp(at - _WIDE * width), np.exp(at + _WIDE * width)
+        ends = fit.returns.interval(fit.covariance)
+        for one, at, (low, high) in zip(fit.identification.returns, fit.returns.log, ends, strict=True):
             rows.append((one.name, float(np.exp(at)), float(low), float(high), one.ratio, VERDICT_WORDS[one.verdict]))
         rows += [
             (one.name, None, None, None, one.ratio, VERDICT_WORDS[one.verdict]) for one in fit.identification.contrasts
@@ -252,7 +249,7 @@ def _told(calibration: Calibration) -> Table:
 
 def _parameters(calibration: Calibration) -> Table:
     fit = calibration.fit
-    judged = () if fit is None else zip(fit.identification.parameters, fit.mode, fit.sd, strict=True)
+    judged = () if fit is None else zip(fit.identification.parameters, fit.mode, fit.intervals, strict=True)
     return Table(
         key="parameters",
         title="Fitted numbers against where they started",
@@ -268,12 +265,12 @@ def _parameters(calibration: Calibration) -> Table:
             (
                 one.name,
                 float(np.exp(at)),
-                float(np.exp(at - _WIDE * sd)),
-                float(np.exp(at + _WIDE * sd)),
+                float(low),
+                float(high),
                 one.ratio,
                 VERDICT_WORDS[one.verdict],
             )
-            for one, at, sd in judged
+            for one, at, (low, high) in judged
         ),
     )
 

@@ -7,7 +7,6 @@ import pytest
 
 from xbopt.calibration.fit.findings import Finding, in_doubt
 from xbopt.calibration.fit.identification import Identification, Identified, Verdict
-from xbopt.calibration.fit.slack import WantedSlack
 
 
 @pytest.mark.parametrize(
@@ -18,12 +17,14 @@ from xbopt.calibration.fit.slack import WantedSlack
         ((Finding(code="poor_fit", figure=1.4),), True),
         ((Finding(code="spend_follows_demand", place="DE", figure=0.3),), True),
         ((Finding(code="demand_unchecked"),), False),
-        ((Finding(code="more_scatter", place="visits", figure=2.1),), True),
-        ((Finding(code="more_scatter", place="visits", figure=1.9),), False),
+        ((Finding(code="orders_follow_spend", figure=0.3),), True),
+        ((Finding(code="much_scatter", place="orders", figure=1.8),), True),
         ((Finding(code="more_scatter", place="clicks.search", figure=4.0),), False),
+        ((Finding(code="one_event", place="2025-11-28", figure=0.9),), False),
+        ((Finding(code="nothing_possible", place="social", figure=1.2),), False),
         ((Finding(code="short_panel", figure=30.0),), True),
         ((Finding(code="test_disagrees", place="search in DE", figure=4.0),), True),
-        ((Finding(code="season_differs", place="DE", figure=0.2),), True),
+        ((Finding(code="slow_demand", place="DE", figure=0.2),), True),
         ((Finding(code="no_tests"),), False),
         ((Finding(code="few_regions", figure=2.0), Finding(code="cold_start", place="DE", figure=0.4)), False),
     ],
@@ -37,7 +38,12 @@ def test_a_fit_in_doubt_measures_nothing_and_keeps_what_was_told_less() -> None:
     listed = tuple(Identified(kind="return", name=one, ratio=0.1, without_slack=0.1, verdict=one) for one in verdicts)
     contrast = replace(listed[0], kind="contrast", name="search - social")
     judged = Identification(
-        parameters=listed, returns=listed, contrasts=(contrast,), directions=(), moved=np.ones((1, 2))
+        parameters=listed,
+        returns=listed,
+        contrasts=(contrast,),
+        directions=(),
+        moved=np.ones((1, 2)),
+        spread=np.ones((1, 2)),
     ).in_doubt()
     for lowered in (judged.parameters, judged.returns):
         assert [one.verdict for one in lowered] == ["partly", "partly", "prior_only"]
@@ -50,14 +56,7 @@ def test_a_return_that_its_own_test_measures_stays_measured_in_doubt() -> None:
         Identified(kind="return", name=one, ratio=0.1, without_slack=0.1, verdict="measured")
         for one in ("search", "social")
     )
-    judged = Identification(parameters=(), returns=listed, contrasts=(), directions=(), moved=np.ones((1, 2)))
+    judged = Identification(
+        parameters=(), returns=listed, contrasts=(), directions=(), moved=np.ones((1, 2)), spread=np.ones((1, 2))
+    )
     assert [one.verdict for one in judged.in_doubt({"social"}).returns] == ["partly", "measured"]
-
-
-def test_a_season_is_doubted_where_it_is_large_and_no_chance() -> None:
-    amounts = np.array([[0.0, 1.4, 2.6], [0.0, 1.4, 2.6], [0.0, 0.8, 0.4]])
-    by_chance = np.array([0.1, 1.0, 0.01])[:, None, None] * np.eye(3)
-    wanted = WantedSlack(amounts=amounts, by_chance=by_chance)
-    # The first is both; the second chance; the third certain, and a wave of 4 % only.
-    assert wanted.beyond_belief == [0]
-    assert wanted.height[0] == pytest.approx(0.05 * np.hypot(1.4, 2.6))

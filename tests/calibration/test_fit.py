@@ -202,6 +202,44 @@ def test_causes_sum_to_what_the_fit_sold_and_channels_bring_their_return(fit: Ma
     assert 0.0 < parts["base"].total < expected[..., -1].sum()
 
 
+def test_a_return_that_may_be_nothing_begins_at_0_wherever_it_is_told(fit: MarketFit) -> None:
+    nothing = replace(fit, returns=replace(fit.returns, nothing_possible=np.array([True, False, False])))
+    low, high = nothing.returns.interval(fit.covariance).T
+    as_before = fit.returns.interval(fit.covariance).T
+    assert (low[0], *low[1:]) == (0.0, *as_before[0][1:])
+    assert (high == as_before[1]).all()
+    told = {cause.name: cause for cause in causes(nothing)}
+    assert told["search"].low == 0.0 < told["social"].low
+    curves = response_curves(nothing, (0.0, 1.0))
+    assert [float(curve.low[1]) > 0.0 for curve in curves] == [False, True, True]
+    # Draws are those of the mode, whatever is said of its interval.
+    assert nothing.draws(8).values == fit.draws(8).values
+
+
+def test_a_multiplier_far_below_the_prior_has_no_lower_end_where_it_is_a_return(fit: MarketFit) -> None:
+    z = fit.optimum.z.copy()
+    at = [one.name for one in fit.parameters].index("return.north.search")
+    z[at] -= 4.0
+    sunk = replace(fit, optimum=replace(fit.optimum, z=z))
+    # Regions share four fifths of a channel's prior, so the other one sinks as well.
+    open_below = {one.name for one, low in zip(fit.parameters, sunk.intervals[:, 0], strict=True) if low == 0.0}
+    assert open_below == {"return.north.search", "return.island.search"}
+    assert sunk.to_frame().to_pylist()[at]["low"] == 0.0
+
+
+def test_in_doubt_intervals_keep_what_sampled_worlds_widened_them_by(fit: MarketFit) -> None:
+    """Records that count a tenth leave no parameter better known than the same records in full."""
+    in_full = np.sqrt(np.diag(np.linalg.inv(fit.optimum.precision)))
+    scored = fit.likelihood.noise.used.size
+    weak = fit.optimum.jacobian[:scored] * np.sqrt(0.1)
+    plain = np.sqrt(np.diag(np.linalg.inv(weak.T @ weak + np.eye(len(in_full)))))
+    widened = np.sqrt(np.diag(fit.covariance))
+    assert "in_doubt" in {finding.code for finding in fit.findings}
+    assert (widened >= plain - 1e-12).all()
+    # So few worlds scatter so far from what they should that some parameters are widened.
+    assert (widened > 1.01 * plain).any()
+
+
 def test_fitted_weeks_lie_beside_the_records_of_the_same_days(fit: MarketFit) -> None:
     weeks = fitted_weeks(fit)
     panel = fit.replay.panel

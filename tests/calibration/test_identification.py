@@ -27,7 +27,12 @@ def returns_of(space: ParameterSpace, channels: tuple[str, ...]) -> IncrementalR
     gradient = np.zeros((len(channels), len(space.parameters)))
     for d, channel in enumerate(channels):
         gradient[d, position(space, f"return.north.{channel}")] = 1.0
-    return IncrementalReturns(channels=channels, log=np.zeros(len(channels)), gradient=gradient)
+    return IncrementalReturns(
+        channels=channels,
+        log=np.zeros(len(channels)),
+        gradient=gradient,
+        nothing_possible=np.zeros(len(channels), dtype=np.bool_),
+    )
 
 
 def position(space: ParameterSpace, name: str) -> int:
@@ -136,3 +141,21 @@ def test_a_channel_that_paused_has_moved_and_one_that_never_ran_has_not(space: P
     sharp = 0.01 * np.eye(len(space.parameters))
     found = identification(space, returns_of(space, ("search",)), sharp, sharp, spend)
     assert found.moved[0].tolist() == [np.inf, 1.0, 1.0]
+    # Five weeks of twenty are a quarter: sqrt(0.25 / 0.75).
+    assert found.spread[0] == pytest.approx([3.0**-0.5, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("on", [4, 44])
+def test_a_channel_that_is_on_or_off_for_a_few_weeks_has_told_what_it_brings(space: ParameterSpace, on: int) -> None:
+    spend = np.ones((48, *space.exposure.shape))
+    spend[on:, :, 0] = 0.0
+    sharp = 0.01 * np.eye(len(space.parameters))
+    found = identification(space, returns_of(space, ("search", "social")), sharp, sharp, spend)
+    assert [(one.verdict, one.held_back) for one in found.returns] == [
+        ("measured", ""),
+        ("prior_only", "steady_spend"),
+    ]
+    assert found.verdict_of("carry_over.search") == "measured"
+    # One level of spend, and nothing beside it, does not bend.
+    curves = [one for one in found.parameters if one.name == "half_saturation.search"]
+    assert [(one.verdict, one.held_back) for one in curves] == [("prior_only", "one_level")]

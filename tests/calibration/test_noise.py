@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from xbopt.calibration.fit.noise import inflated, noise_of, weekly
-from xbopt.calibration.fit.optimum import find_mode
+from xbopt.calibration.fit.noise import inflated, noise_of, scatter_by_chance, weekly
+from xbopt.calibration.fit.optimum import Optimum, find_mode
 from xbopt.core.arrays import FloatArray
 
 WEEKS, REGIONS, KINDS = 30, 2, 3
@@ -69,13 +69,62 @@ def test_records_that_scatter_more_than_the_market_make_its_noise_larger() -> No
     noise = noise_of(autoregressive(300, 1), expected, expected)
     record = autoregressive(1, 5)[0]
     shape = expected.shape
-    same = inflated(noise, noise.whitened(noise.standardised(expected, record)).reshape(shape), fitted=0)
+    same = inflated(noise, noise.whitened(noise.standardised(expected, record)).reshape(shape), np.ones(shape))
     assert (same.inflation == 1.0).all()
     wild = 100.0 + (record - 100.0) * 3.0
-    larger = inflated(noise, noise.whitened(noise.standardised(expected, wild)).reshape(shape), fitted=0)
+    larger = inflated(noise, noise.whitened(noise.standardised(expected, wild)).reshape(shape), np.ones(shape))
     assert (larger.inflation > 4.0).all()
     white = larger.whitened(larger.standardised(expected, wild))
     assert (white**2).mean() == pytest.approx(1.0, abs=0.3)
+
+
+def test_what_a_fit_has_taken_of_the_scatter_counts_as_taken() -> None:
+    """A fit that took half of the degrees of freedom leaves half of the squares of a market that is right."""
+    expected = np.full((WEEKS, REGIONS, KINDS), 100.0)
+    noise = noise_of(autoregressive(300, 1), expected, expected)
+    white = np.full(expected.shape, 0.75**0.5)
+    assert (inflated(noise, white, np.ones(expected.shape)).inflation == 1.0).all()
+    assert inflated(noise, white, np.full(expected.shape, 0.4)).inflation == pytest.approx([0.75 / 0.4] * KINDS)
+
+
+@pytest.mark.statistical
+def test_the_scatter_of_clean_weeks_has_the_law_that_sampled_worlds_say() -> None:
+    expected = np.full((WEEKS, REGIONS, KINDS), 100.0)
+    noise = noise_of(autoregressive(600, 1), expected, expected)
+    worlds = noise.whitened(noise.standardised(expected, autoregressive(256, 2)))
+    bound = scatter_by_chance(noise, worlds, 0.01)
+    # 60 counts: chi-square of 60 over 60 has its upper hundredth at 1.47; freedom is read off 256 worlds.
+    assert bound == pytest.approx([1.47] * KINDS, abs=0.1)
+    clean = noise.whitened(noise.standardised(expected, autoregressive(400, 3))).reshape(400, *expected.shape)
+    # 1,200 mean squares: 12 are expected above, and more than 30 come once in a hundred thousand.
+    assert ((clean**2).mean(axis=(1, 2)) > bound).sum() <= 30
+    # A week of every thirty that stands out leaves fewer degrees of freedom.
+    single = worlds.reshape(256, *expected.shape).copy()
+    single[:, 7] *= 4.0
+    assert (scatter_by_chance(noise, single.reshape(256, -1), 0.01) > bound).all()
+
+
+def test_a_row_that_the_mode_saw_is_held_against_what_the_others_say() -> None:
+    """Leaving rows out and fitting again is what the formula does at once."""
+    rng = np.random.default_rng(3)
+    design, target = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    # Rows that count much, of which the mode takes in nearly all.
+    design[:2] *= 20.0
+    target[:2] += 15.0
+    mode = np.linalg.solve(design.T @ design + np.eye(4), design.T @ target)
+    found = Optimum(
+        z=mode, residuals=design @ mode - target, jacobian=design, decrement=0.0, iterations=1, converged=True
+    )
+    for rows in ([0], [0, 1]):
+        rest = np.delete(np.arange(30), rows)
+        precision = design[rest].T @ design[rest] + np.eye(4)
+        z = np.linalg.solve(precision, design[rest].T @ target[rest])
+        error = design[rows] @ z - target[rows]
+        sd = np.sqrt(1.0 + np.diag(design[rows] @ np.linalg.solve(precision, design[rows].T)))
+        assert found.left_out(rows) == pytest.approx(error / sd)
+    assert abs(found.left_out([0])[0]) > 3.0 * abs(found.residuals[0])
+    # As many degrees of freedom are gone as the data told parameters.
+    assert 30.0 - found.freedom.sum() == pytest.approx(4.0 - np.trace(np.linalg.inv(found.precision)))
 
 
 def test_the_mode_of_a_linear_model_is_that_of_ridge_regression() -> None:
