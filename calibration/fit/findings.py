@@ -42,7 +42,7 @@ _DISAGREES = 3.0
 _EARLY_WEEKS = 6
 _RESTLESS = 1.3
 _LEAST_WEEKS, _LEAST_REGIONS = 52, 8
-_POOR = 1.3
+_POOR = 1.1
 _FALSE_ALARM = 0.001
 _VISITS_SCATTER, _SALES_SCATTER = 2.0, 1.1
 _ONE_EVENT = 0.8
@@ -158,7 +158,7 @@ def findings_of(
         found.append(Finding(code="longer_warm_up", figure=float(likelihood.first)))
     found += _scatter(likelihood, worlds)
     fit = lack_of_fit(likelihood, optimum)
-    if fit > _POOR:
+    if fit > max(_POOR, float(scatter_by_chance(noise, worlds, _FALSE_ALARM)[-1])):
         found.append(Finding(code="poor_fit", figure=fit))
     weeks, regions = likelihood.replay.days // WEEK, noise.sd.shape[1]
     if weeks < _LEAST_WEEKS:
@@ -215,7 +215,7 @@ def _scatter(likelihood: Likelihood, worlds: FloatArray) -> list[Finding]:
     """
     noise, kinds = likelihood.noise, likelihood.replay.kinds
     sold = ("orders", "first", "revenue")
-    by_chance = np.sqrt(scatter_by_chance(noise, worlds, _FALSE_ALARM / len(sold)))
+    by_chance = np.sqrt(scatter_by_chance(noise, worlds, _FALSE_ALARM / len(sold))[:-1])
     found: list[Finding] = []
     for kind, inflation, chance in zip(kinds, noise.inflation, by_chance, strict=True):
         least = np.inf if kind.startswith("clicks.") else _SALES_SCATTER if kind in sold else _VISITS_SCATTER

@@ -124,7 +124,7 @@ def inflated(noise: WeeklyNoise, white: FloatArray, freedom: FloatArray) -> Week
 
 
 def scatter_by_chance(noise: WeeklyNoise, worlds: FloatArray, chance: float) -> FloatArray:
-    """How much weeks of each kind scatter beyond the market's noise by chance at most, a ratio of variances ``(K,)``.
+    """How much weeks scatter beyond the market's noise by chance at most, a ratio of variances ``(K + 1,)``.
 
     The mean square of whitened counts is chi-square over its degrees of freedom, of which there are as many as the
     scatter of sampled worlds' mean squares says (Satterthwaite 1946): fewer than counts where single weeks stand out.
@@ -132,9 +132,13 @@ def scatter_by_chance(noise: WeeklyNoise, worlds: FloatArray, chance: float) -> 
     Args:
         noise: Noise of the market.
         worlds: Whitened counts of sampled worlds ``(B, N)``.
-        chance: How often it may be more, by kind.
+        chance: How often it may be more.
+
+    Returns:
+        By kind, and of all counts together last.
     """
-    count = noise.used.sum(axis=(0, 1))
-    squares = (worlds.reshape(-1, *noise.used.shape) ** 2).sum(axis=(1, 2)) / np.maximum(count, 1)
+    count = np.append(noise.used.sum(axis=(0, 1)), noise.scored)
+    by_kind = (worlds.reshape(-1, *noise.used.shape) ** 2).sum(axis=(1, 2))
+    squares = np.column_stack([by_kind, by_kind.sum(axis=1)]) / np.maximum(count, 1)
     freedom = np.clip(2.0 / np.maximum(squares.var(axis=0, ddof=1), 1e-12), 1.0, np.maximum(count, 1))
     return np.asarray(chi2.isf(chance, freedom) / freedom, dtype=np.float64)
