@@ -209,7 +209,10 @@ def tokens_add_command(
     file: Annotated[Path, typer.Option("--file", help="Token file; it is made where there is none.")],
     rights: Annotated[
         list[str] | None,
-        typer.Option("--right", help="allocate, outcomes, read or admin; repeatable. All but admin where left out."),
+        typer.Option(
+            "--right",
+            help="allocate, outcomes, read, plan, approve or admin; repeatable. The first three where left out.",
+        ),
     ] = None,
 ) -> None:
     """Make a bearer token. It is printed once; the file keeps only its hash."""

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
 from xbopt.service.bundle.formats import Guardrails
 from xbopt.service.bundle.graph_session import Arrays, floats_of
@@ -37,6 +38,13 @@ class Batch:
         held: Tactics ``(B, R, S)`` or levels ``(B, A)``; -1 where one is to be drawn. None where all are.
         previous_base: Spend of the day before ``(B, R, S, C)``, NaN where unknown; None where nobody says.
         active: Which cells are decided ``(B, R, S)``; None for all.
+        granted_base: Spend that was granted for the same day before ``(B, R, S, C)``; it shares the day's limits. None
+            where nobody says.
+        incumbent_base: Spend of what is done in place of the policy's decision ``(B, R, S, C)``; None where the policy
+            decides.
+        incumbent_weights: Its dayparts ``(B, R, C, H)``.
+        incumbent_discount: Its discounts ``(B, R, S)``.
+        incumbent_mechanic: Its mechanics ``(B, R, S)``.
         drifted: Rows whose inputs lie outside what was seen ``(B,)``; None where none do.
         missing: Which numbers of an input were missing and are filled in by the rule of the schema, in its shape; only
             inputs in which any were.
@@ -47,6 +55,11 @@ class Batch:
     held: IntArray | None = None
     previous_base: FloatArray | None = None
     active: BoolArray | None = None
+    granted_base: FloatArray | None = None
+    incumbent_base: FloatArray | None = None
+    incumbent_weights: FloatArray | None = None
+    incumbent_discount: FloatArray | None = None
+    incumbent_mechanic: IntArray | None = None
     drifted: BoolArray | None = None
     missing: dict[str, BoolArray] = made_field(default_factory=dict[str, BoolArray])
 
@@ -66,6 +79,19 @@ class Batch:
             floats_of(self.inputs, name) for name in ("budget_base", "region_base", "channel_base")
         )
         return Remaining(budget_base=budget, region_base=region, channel_base=channel)
+
+    @property
+    def incumbent(self) -> Decision | None:
+        """What is done in place of the policy's decision."""
+        if self.incumbent_base is None:
+            return None
+        weights, discount, mechanic = self.incumbent_weights, self.incumbent_discount, self.incumbent_mechanic
+        assert weights is not None, "an incumbent is a whole decision"
+        assert discount is not None, "an incumbent is a whole decision"
+        assert mechanic is not None, "an incumbent is a whole decision"
+        return Decision(
+            spend_base=self.incumbent_base, daypart_weights=weights, discount_frac=discount, mechanic=mechanic
+        )
 
     def beside(self) -> "Iterator[tuple[str, FloatArray | IntArray | BoolArray]]":
         """Name and array of what the graph does not read, where there is any."""
@@ -239,12 +265,18 @@ class RequestReader:
                 if empty[:, part].any():
                     missing[name] = empty[:, part].reshape(shape)
                 first = part.stop
+        incumbent = beside.incumbent
         return Batch(
             decision_ids=decision_ids,
             inputs=arrays,
             held=beside.held,
             previous_base=beside.previous_base,
             active=beside.active,
+            granted_base=beside.granted_base,
+            incumbent_base=None if incumbent is None else incumbent.spend_base,
+            incumbent_weights=None if incumbent is None else incumbent.daypart_weights,
+            incumbent_discount=None if incumbent is None else incumbent.discount_frac,
+            incumbent_mechanic=None if incumbent is None else incumbent.mechanic,
             drifted=drifted,
             missing=missing,
         )

@@ -84,8 +84,12 @@ class Store(Protocol):
         """
         ...
 
-    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+    def entries(self, kind: str | None = None, *, after: int = 0) -> Iterator[Entry]:
         """The entries in the order of the chain.
+
+        Args:
+            kind: Of which kind; of all where None.
+            after: Only those that come after this place.
 
         Raises:
             StoreError: The store cannot be read.

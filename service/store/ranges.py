@@ -7,7 +7,7 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.service.bundle.schema import OUTPUTS, Schema
-from xbopt.service.deciding.allocator import STOPPED, Allocation
+from xbopt.service.deciding.allocator import INCUMBENT, STOPPED, Allocation
 from xbopt.service.deciding.reading import MISSING, is_featured
 from xbopt.service.deciding.requests import BESIDE, Outcome
 from xbopt.service.store.entries import AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
@@ -24,6 +24,7 @@ _LAST_STEP = 2**31
 _LAST_REVISION = 1_000_000
 _TEXT = 160
 _ROUNDING = 1e-9
+_PARTS_OF_INCUMBENT = 4
 _PROBABILITY = 1e-6
 """Probabilities are stored in half their digits."""
 _OUTCOME_OF_BEFORE = b"\x97"
@@ -89,6 +90,13 @@ def _input_complaint(allocation: Allocation, schema: Schema) -> str:
     most = len(schema.axes.get("L" if schema.shape == "factored" else "K", [])) - 1
     if batch.held is not None and (complaint := _outside("held", batch.held, -1, most)):
         return complaint
+    beside = {name: array for name, array in batch.beside() if name.startswith(("granted_", "incumbent_"))}
+    for name, array in beside.items():
+        if complaint := _outside(name, array, 0.0, np.finfo(np.float64).max):
+            return complaint
+    parts = len(beside.keys() - {"granted_base"})
+    if parts not in {0, _PARTS_OF_INCUMBENT} or (INCUMBENT in allocation.source and not parts):
+        return "the decision of its incumbent is not all there."
     if batch.previous_base is not None:
         return _outside("previous_spend_base", np.nan_to_num(batch.previous_base, nan=0.0, posinf=np.inf), 0.0, None)
     return ""
@@ -133,6 +141,7 @@ def _cap_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema)
 
 def _draw_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema, stopped: BoolArray) -> str:
     drawn, propensity, table = allocation.tactic, allocation.propensity, allocation.probabilities
+    stopped = stopped | np.array([one == INCUMBENT for one in entry.source])
     name, choices, what, place = "tactic", len(schema.axes.get("K", [])), "tactic", "cell"
     if schema.shape == "factored":
         # Where the plan answers, no level was drawn; the plan of tactics is a tactic.

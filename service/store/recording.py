@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 import numpy as np
@@ -32,7 +32,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 EntryType = TypeVar(
     "EntryType", AdministrationEntry, BundleEntry, CampaignEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 )
-_SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
+_SOURCES: tuple[Source, ...] = get_args(Source)
 _BY_ROW = ("episode_ids", "steps", "policy", "source", "guardrails")
 _HALF = "<f4"
 
