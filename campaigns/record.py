@@ -26,7 +26,7 @@ from xbopt.campaigns.events import (
 )
 from xbopt.campaigns.ledger import Ledger
 from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.tracking.filling import filled
+from xbopt.campaigns.tracking.filling import spread
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.loading import load_scenario
@@ -106,7 +106,7 @@ class CampaignRecord:
 
     @property
     def known_until(self) -> int:
-        """Number of days up to the last one that is known."""
+        """Number of days up to the last one of which something is known."""
         return max(self.days, default=-1) + 1
 
     @property
@@ -177,13 +177,13 @@ class CampaignRecord:
         days, told, ledger = dict(self.days), dict(self.told_us), self.ledger
         for packed in event.days:
             new = ActualDay.from_bytes(packed)
-            if not 0 <= new.day < self.scenario.days:
+            if not -1 <= new.day < self.scenario.days:
                 raise CampaignError(f"Day {new.day} is none of the {self.scenario.days} days of {self.name}.")
             known = days[new.day] = merged(days[new.day], new) if new.day in days else new
             told[new.day] = entry.at_us
-            spent = known.figure("spend_base")
-            if spent is not None:
-                ledger = ledger.with_spent(new.day, filled(spent, ledger.committed_base[new.day]))
+            spent = known.figures.get("spend_base")
+            if spent is not None and new.day >= 0:
+                ledger = ledger.with_spent(new.day, spread(spent, ledger.committed_base[new.day])[0])
         return replace(self, days=days, told_us=told, ledger=ledger, files=(*self.files, *event.files))
 
     def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
