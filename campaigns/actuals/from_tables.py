@@ -37,8 +37,7 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "shared_by_plan": "{count:,} rows of media name no country; they were shared over the regions as the money was "
     "committed.",
     "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
-    "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; --until "
-    "takes it.",
+    "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; --until takes it.",
     "no_country": "{count:,} orders name no country and were left out.",
 }
 
