@@ -13,6 +13,7 @@ import yaml
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
 from xbopt.campaigns.events import (
     Approved,
+    BesideEntry,
     Booked,
     Closed,
     Decided,
@@ -48,6 +49,7 @@ class Proposal:
         at_us: When.
         knows_until: Number of days that were known.
         figures: What was said of it, as JSON.
+        beside: Entries that are stored when it is approved.
         state: ``open`` until it is approved, or another proposal takes its place.
         approved_by: Who approved it; empty for nobody.
     """
@@ -58,6 +60,7 @@ class Proposal:
     at_us: int
     knows_until: int
     figures: bytes = field(repr=False)
+    beside: tuple[BesideEntry, ...] = field(default=(), repr=False)
     state: ProposalState = "open"
     approved_by: str = ""
 
@@ -195,6 +198,7 @@ class CampaignRecord:
             at_us=entry.at_us,
             knows_until=event.knows_until,
             figures=event.figures,
+            beside=tuple(event.beside),
         )
         if event.proposal in self.proposals:
             raise CampaignError(f"There is a proposal {event.proposal} of {self.name} already.")
