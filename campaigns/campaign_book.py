@@ -5,13 +5,14 @@ was faster, nothing is stored, and the caller reads again and decides anew.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from xbopt.campaigns.events import Approved, Event, Opened, new_entry
 from xbopt.campaigns.record import CampaignRecord, begin
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, XboptError
-from xbopt.service.store.entries import CampaignEntry, Entry, NewEntry, campaign_key
-from xbopt.service.store.interface import Place, Store
+from xbopt.service.store.entries import CampaignEntry, Entry, EntryKind, NewEntry, Stored, campaign_key
+from xbopt.service.store.interface import Place
 from xbopt.service.store.recording import decode_entry
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
@@ -42,20 +43,43 @@ def taken_entry(record: CampaignRecord | None, name: str, new: NewEntry) -> Camp
     return begin(name, entry) if record is None else record.after(entry)
 
 
+class EventStore(Protocol):
+    """What a book asks of a store; see `xbopt.service.store.interface.Store`."""
+
+    def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
+        """Store entries in one transaction; those of one unit stand together, or not at all."""
+        ...
+
+    def find_all(self, places: Sequence[Place]) -> dict[Place, Entry]:
+        """Those of the entries that there are."""
+        ...
+
+    def entries(self, kind: EntryKind, *, after: int = 0) -> Iterator[Entry]:
+        """Entries of a kind that come after a place, in the order of the chain."""
+        ...
+
+
+class WithEntries(NamedTuple):
+    """An event, and other entries that are stored with it or not at all; they stand behind it."""
+
+    event: Event
+    beside: tuple[NewEntry, ...]
+
+
 class CampaignBook:
     """The campaigns of a store. What was read is kept: a campaign is caught up with from where it stood.
 
     Args:
-        store: The store; used by one thread at a time.
+        store: The store. A store for one thread at a time makes this a book for one.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EventStore) -> None:
         self._store = store
         self._kept: dict[str, CampaignRecord] = {}
 
     def names(self) -> tuple[str, ...]:
         """Names of all campaigns, in the order in which they began."""
-        return tuple(entry.key.rpartition("/")[0] for entry in self._store.entries("campaign") if _is_first(entry.key))
+        return tuple(entry.key.rpartition("/")[0] for entry in self._store.entries("campaign") if is_first(entry.key))
 
     def find(self, name: str) -> CampaignRecord | None:
         """A campaign as it stands now; None where there is none of that name.
@@ -110,21 +134,19 @@ class CampaignBook:
     def add(
         self,
         name: str,
-        make: Callable[[CampaignRecord], Event],
+        make: Callable[[CampaignRecord], Event | WithEntries],
         *,
         actor: str = "",
         request: str = "",
-        beside: tuple[NewEntry, ...] = (),
         tries: int = 5,
     ) -> CampaignRecord:
         """Add an event that is made from where the campaign stands; made anew where somebody else was faster.
 
         Args:
             name: The campaign.
-            make: Makes the event; it may raise.
+            make: Makes the event, and what stands or falls with it; it may raise.
             actor: Who does it.
             request: Name of the request: where one of that name was answered before, nothing is added.
-            beside: Other entries that are stored with the event, or not at all.
             tries: How often it is made.
 
         Raises:
@@ -137,8 +159,10 @@ class CampaignBook:
             record = self.load(name)
             if request and request in record.requests:
                 return record
+            made = make(record)
+            event, beside = made if isinstance(made, WithEntries) else (made, ())
             try:
-                return self._stored(record, name, make(record), actor, request, beside)
+                return self._stored(record, name, event, actor, request, beside)
             except CampaignConflictError:
                 if attempt == tries - 1:
                     raise
@@ -151,10 +175,13 @@ class CampaignBook:
             CampaignError: It cannot be approved, or not by this person.
             OverspendError: Its money is not there any more.
         """
-        record = self.load(name)
-        beside = () if request and request in record.requests else record.proposal(proposal).beside
-        entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
-        return self.add(name, lambda _: Approved(proposal=proposal), actor=actor, request=request, beside=entries)
+
+        def approved(record: CampaignRecord) -> WithEntries:
+            beside = record.proposal(proposal).beside
+            entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
+            return WithEntries(Approved(proposal=proposal), entries)
+
+        return self.add(name, approved, actor=actor, request=request)
 
     def _stored(
         self,
@@ -184,7 +211,8 @@ def _in_unit(entry: NewEntry) -> NewEntry:
     return NewEntry(entry.kind, entry.key, entry.payload, entry.requires, entry.identity, 1)
 
 
-def _is_first(key: str) -> bool:
+def is_first(key: str) -> bool:
+    """Whether an event begins a campaign."""
     return key.endswith("/000001")
 
 

@@ -183,12 +183,14 @@ class Decided(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         days: The day; cells that were not asked for have no money.
         arm: ``policy``, or ``incumbent`` where the roll-out drew the plan.
         share: Share of decisions that the policy takes.
+        units: Cells that were asked for, as ``region/segment``; empty for all.
     """
 
     decision: str
     days: PlanBytes
     arm: Literal["policy", "incumbent"]
     share: float
+    units: list[str] = []
 
 
 class RolledOut(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

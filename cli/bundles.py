@@ -130,6 +130,7 @@ def serve_command(
     import signal
     import sys
 
+    from xbopt.campaigns.http.routes import campaign_routes
     from xbopt.service.bundle.keys import read_trusted_keys
     from xbopt.service.http.connections import ConnectionLimits
     from xbopt.service.http.server import ServiceSettings, run_service
@@ -164,6 +165,7 @@ def serve_command(
         store_seconds=store_seconds,
         stop_seconds=stop_seconds,
         on_note=lambda note: say(f"Note: {note}"),
+        further=campaign_routes,
     )
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")

@@ -90,7 +90,11 @@ def _input_complaint(allocation: Allocation, schema: Schema) -> str:
     most = len(schema.axes.get("L" if schema.shape == "factored" else "K", [])) - 1
     if batch.held is not None and (complaint := _outside("held", batch.held, -1, most)):
         return complaint
-    beside = {name: array for name, array in batch.beside() if name.startswith(("granted_", "incumbent_"))}
+    beside = {
+        name: array.astype(np.float64)
+        for name, array in batch.beside()
+        if name.startswith(("granted_", "incumbent_"))
+    }
     for name, array in beside.items():
         if complaint := _outside(name, array, 0.0, np.finfo(np.float64).max):
             return complaint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import CampaignBook
+from xbopt.campaigns.campaign_book import CampaignBook, WithEntries
 from xbopt.campaigns.events import (
     Approved,
     Closed,
@@ -202,7 +202,8 @@ def test_replicas_cannot_spend_the_same_money(tmp_path: Path, scenario: Scenario
             event = Decided(decision=name, days=PlanBytes.of(of_day), arm="policy", share=1.0)
             beside = (NewEntry("administration", f"9{worker}{n}-0123456789abcdef", b"beside"),)
             try:
-                book.add("spring", lambda _, event=event: event, beside=beside, tries=100)
+                both = WithEntries(event, beside)
+                book.add("spring", lambda _, both=both: both, tries=100)
                 granted.append(name)
             except OverspendError:
                 refused.append(name)
