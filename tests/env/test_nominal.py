@@ -104,7 +104,14 @@ def test_hidden_parameters_and_states_alone_change_no_feature(quickstart):
     for one, two in ((first.observed, second.observed), (first.modelled, second.modelled)):
         for name in one.__slots__:
             assert np.array_equal(getattr(one, name), getattr(two, name)), name
-    for name in ("expected_orders", "expected_revenue_base", "reached", "order_rate", "recent_spend_base", "recent_expected_visits"):
+    for name in (
+        "expected_orders",
+        "expected_revenue_base",
+        "reached",
+        "order_rate",
+        "recent_spend_base",
+        "recent_expected_visits",
+    ):
         assert np.array_equal(getattr(first, name), getattr(second, name)), name
 
 
