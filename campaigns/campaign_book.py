@@ -7,11 +7,11 @@ was faster, nothing is stored, and the caller reads again and decides anew.
 import re
 from collections.abc import Callable
 
-from xbopt.campaigns.events import Event, Opened, new_entry
+from xbopt.campaigns.events import Approved, Event, Opened, new_entry
 from xbopt.campaigns.record import CampaignRecord, begin
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, XboptError
 from xbopt.service.store.entries import CampaignEntry, Entry, NewEntry, campaign_key
-from xbopt.service.store.interface import Store
+from xbopt.service.store.interface import Place, Store
 from xbopt.service.store.recording import decode_entry
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
@@ -67,12 +67,12 @@ class CampaignBook:
         record = self._kept.get(name)
         while True:
             number = 0 if record is None else record.number
-            places = [("campaign", campaign_key(name, number + 1 + n)) for n in range(_CHUNK)]
-            found = self._store.find_all([*places])
-            for kind, key in places:
-                if (kind, key) not in found:
+            places: list[Place] = [("campaign", campaign_key(name, number + 1 + n)) for n in range(_CHUNK)]
+            found = self._store.find_all(places)
+            for place in places:
+                if place not in found:
                     break
-                record = _read(record, name, found[kind, key])
+                record = _read(record, name, found[place])
             if record is not None:
                 self._kept[name] = record
             if len(found) < _CHUNK:
@@ -143,6 +143,18 @@ class CampaignBook:
                 if attempt == tries - 1:
                     raise
         raise AssertionError("the last try returns or raises")
+
+    def approve(self, name: str, proposal: str, *, actor: str = "", request: str = "") -> CampaignRecord:
+        """Make a proposal the plan of its days; what a policy drew for it is stored in the same transaction.
+
+        Raises:
+            CampaignError: It cannot be approved, or not by this person.
+            OverspendError: Its money is not there any more.
+        """
+        record = self.load(name)
+        beside = () if request and request in record.requests else record.proposal(proposal).beside
+        entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
+        return self.add(name, lambda _: Approved(proposal=proposal), actor=actor, request=request, beside=entries)
 
     def _stored(
         self,

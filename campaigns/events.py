@@ -12,7 +12,7 @@ import numpy as np
 
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.errors import CampaignRecordError
-from xbopt.service.store.entries import CampaignEntry, Happened, NewEntry, campaign_key
+from xbopt.service.store.entries import CampaignEntry, EntryKind, Happened, NewEntry, campaign_key
 
 Decides = Literal["plan", "policy"]
 
@@ -116,6 +116,15 @@ class ToldActuals(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class BesideEntry(msgspec.Struct, array_like=True, frozen=True):
+    """An entry of the store that waits for a proposal to be approved; as `NewEntry`."""
+
+    kind: EntryKind
+    key: str
+    payload: bytes
+    identity: bytes = b""
+
+
 class Proposed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """Somebody asked what to do; its money is reserved until it is approved or another proposal takes its days.
 
@@ -124,12 +133,15 @@ class Proposed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         days: What is proposed.
         knows_until: Number of days that were known.
         figures: What was said of it, as JSON: gain with interval, moves, reasons.
+        beside: The decision that a policy drew, and the policy's own entry: stored when the proposal is approved, so
+            that the decision log holds what was carried out.
     """
 
     proposal: str
     days: PlanBytes
     knows_until: int
     figures: bytes
+    beside: list[BesideEntry] = []
 
 
 class Approved(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ class Ledger:
         return self._counted(self.committed_base)
 
     @property
+    def known_spend_base(self) -> float:
+        """What was really spent, as far as it is known."""
+        return float(self.spent_base[self.is_spent].sum())
+
+    @property
     def overspent_base(self) -> float:
         """By how much more than the budget the days count; only what was spent beyond its grant makes it so."""
         return max(float(self.counted_base.sum()) - self.limits.total_base, 0.0)

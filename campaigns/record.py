@@ -13,6 +13,7 @@ import yaml
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
 from xbopt.campaigns.events import (
     Approved,
+    BesideEntry,
     Booked,
     Closed,
     Decided,
@@ -26,7 +27,7 @@ from xbopt.campaigns.events import (
 )
 from xbopt.campaigns.ledger import Ledger
 from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.tracking.filling import filled
+from xbopt.campaigns.tracking.filling import spread
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.loading import load_scenario
@@ -48,6 +49,7 @@ class Proposal:
         at_us: When.
         knows_until: Number of days that were known.
         figures: What was said of it, as JSON.
+        beside: Entries that are stored when it is approved.
         state: ``open`` until it is approved, or another proposal takes its place.
         approved_by: Who approved it; empty for nobody.
     """
@@ -58,6 +60,7 @@ class Proposal:
     at_us: int
     knows_until: int
     figures: bytes = field(repr=False)
+    beside: tuple[BesideEntry, ...] = field(default=(), repr=False)
     state: ProposalState = "open"
     approved_by: str = ""
 
@@ -106,7 +109,7 @@ class CampaignRecord:
 
     @property
     def known_until(self) -> int:
-        """Number of days up to the last one that is known."""
+        """Number of days up to the last one of which something is known."""
         return max(self.days, default=-1) + 1
 
     @property
@@ -177,13 +180,13 @@ class CampaignRecord:
         days, told, ledger = dict(self.days), dict(self.told_us), self.ledger
         for packed in event.days:
             new = ActualDay.from_bytes(packed)
-            if not 0 <= new.day < self.scenario.days:
+            if not -1 <= new.day < self.scenario.days:
                 raise CampaignError(f"Day {new.day} is none of the {self.scenario.days} days of {self.name}.")
             known = days[new.day] = merged(days[new.day], new) if new.day in days else new
             told[new.day] = entry.at_us
-            spent = known.figure("spend_base")
-            if spent is not None:
-                ledger = ledger.with_spent(new.day, filled(spent, ledger.committed_base[new.day]))
+            spent = known.figures.get("spend_base")
+            if spent is not None and new.day >= 0:
+                ledger = ledger.with_spent(new.day, spread(spent, ledger.committed_base[new.day])[0])
         return replace(self, days=days, told_us=told, ledger=ledger, files=(*self.files, *event.files))
 
     def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
@@ -195,6 +198,7 @@ class CampaignRecord:
             at_us=entry.at_us,
             knows_until=event.knows_until,
             figures=event.figures,
+            beside=tuple(event.beside),
         )
         if event.proposal in self.proposals:
             raise CampaignError(f"There is a proposal {event.proposal} of {self.name} already.")

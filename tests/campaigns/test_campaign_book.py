@@ -71,7 +71,7 @@ def told(day: int, spend_base: float, record: CampaignRecord) -> ToldActuals:
     shape = record.plan.spend_base.shape[1:]
     spend = np.full((1, 1, 1), spend_base)
     assert len(shape) == 3
-    return ToldActuals(days=[ActualDay(day, {"spend_base": spend}).to_bytes()], files=[])
+    return ToldActuals(days=[ActualDay(day=day, figures={"spend_base": spend}).to_bytes()], files=[])
 
 
 def test_planned_days_come_back_bit_for_bit(plan: ScheduledPolicy) -> None:
