@@ -19,7 +19,7 @@ from xbopt.simulator.step import DayOutcome
 COMPARED: tuple[str, ...] = ("clicks", "impressions", "visits", "orders", "gross_revenue_base")
 ALL = -1
 """In a place: a sum over the whole axis."""
-MOST_STRETCHES = 6
+MOST_STRETCHES = 4
 _SHORTEST_STRETCH = 7
 # No model is nearer to a real market than this, in logs.
 _FLOOR = 0.01
@@ -125,7 +125,11 @@ class SumsOfDays:
         nothing = np.zeros(len(visits))
         basket = np.broadcast_to(self._market.orders.basket_cv**2, (len(days), regions, segments)).ravel()
         for (_, name, shape), sums in groups.items():
-            lengths = (regions, segments, channels + 1 if name == "clicks" else channels if name == "impressions" else 1)
+            lengths = (
+                regions,
+                segments,
+                channels + 1 if name == "clicks" else channels if name == "impressions" else 1,
+            )
             empty = np.zeros((regions, segments, lengths[2]))
             cells = np.stack([sums.cells.get(day, empty) for day in days])
             for index in np.ndindex(*shape):
@@ -143,7 +147,7 @@ class SumsOfDays:
                 share = part.ravel() / total
                 told.append(float(np.log1p(sums.told[index])))
                 worlds.append(np.log1p(expected))
-                places.append(at[:2] + (ALL if lengths[2] == 1 else at[2],))
+                places.append((*at[:2], ALL if lengths[2] == 1 else at[2]))
                 by_shock.append(nothing if name == "impressions" else share)
                 by_visits.append(share if name in ("clicks", "visits") else nothing)
                 is_order = name in ("orders", "gross_revenue_base")
