@@ -35,7 +35,7 @@ class AheadResult:
 
     @property
     def worth_base(self) -> FloatArray:
-        """What a campaign is judged by, of the days to come ``(N, B)``: margin, customers and what is carried beyond."""
+        """Margin of the days to come, customers and what is carried beyond ``(N, B)``: what candidates are judged by."""
         return self.margin_base + self.customers_base + self.beyond_base
 
 
