@@ -35,7 +35,7 @@ class AheadResult:
 
     @property
     def worth_base(self) -> FloatArray:
-        """Margin of the days to come, customers and what is carried beyond ``(N, B)``: what candidates are judged by."""
+        """What candidates are judged by ``(N, B)``: margin to come, customers and what is carried beyond."""
         return self.margin_base + self.customers_base + self.beyond_base
 
 
