@@ -5,7 +5,7 @@ from functools import cached_property
 from zlib import crc32
 
 from xbopt.campaigns.record import CampaignRecord, carried_out
-from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, world_posterior
+from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
 from xbopt.campaigns.tracking.tracker import Tracked, track
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
@@ -53,4 +53,4 @@ class Standing:
     @cached_property
     def posterior(self) -> WorldPosterior:
         """What was learnt of the world."""
-        return world_posterior(self.tracked, worlds=self.worlds, seed=self.seed)
+        return learn(self.tracked, seed=self.seed, worlds=self.worlds)

@@ -46,6 +46,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "orders": Figure("RS"),
         "first_orders": Figure("RS"),
         "gross_revenue_base": Figure("RS"),
+        "net_sales_base": Figure("RS", "log"),
         "net_revenue_base": Figure("RS", "log"),
         "discount_frac": Figure("RS", "share"),
         "mechanic": Figure("RS", "choice"),
@@ -62,7 +63,8 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "media_price_log": Figure("R", "log", next_morning=True),
     }
 )
-"""Every figure that a day may tell. Clicks are visits counted by source; the last source is organic."""
+"""Every figure that a day may tell. Clicks are visits counted by source; the last source is organic. Net sales are what
+orders brought net of tax and discount, as a shop books them; net revenue is less the refunds to be expected as well."""
 OUTSIDE: tuple[str, ...] = ("fx_log", "competitor_log", "congestion_log", "sentiment", "media_price_log")
 
 

@@ -134,8 +134,10 @@ class _Reader:
         media = self._tables.get("media")
         if media is None or media.is_empty():
             return
-        paid = self._converted(media, ("spend",))
-        rows = media_cells(self._on_days(paid)).frame
+        inside = self._on_days(self._converted(media, ("spend",)))
+        if inside.is_empty():
+            return
+        rows = media_cells(inside).frame
         names = sorted(str(name) for name in rows["channel"].unique())
         place = channels_by_name(self._scenario, names, self._chosen)
         self._left_out("other_channels", rows, "channel", place)

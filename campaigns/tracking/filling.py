@@ -5,6 +5,7 @@ results are then the same all over the total: it is a margin, and no guess of th
 model expects, and is marked as not known, so that no comparison changes by it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -93,9 +94,7 @@ def fill_results(decision: Decision, model: DayOutcome, actual: ActualDay) -> Fi
     by_bucket = model.orders[0]
     model_orders = by_bucket.sum(axis=2)
     orders, known_orders = spread(figures.get("orders"), model_orders)
-    gross, net, known_revenue = _revenue(
-        figures.get("gross_revenue_base"), figures.get("net_revenue_base"), model, orders
-    )
+    gross, net, known_revenue = _revenue(figures, model, orders)
     known = KnownResults(
         visits=known_visits[None],
         impressions=known_impressions[None],
@@ -198,14 +197,19 @@ def _visits(
 
 
 def _revenue(
-    gross: FloatArray | None, net: FloatArray | None, model: DayOutcome, orders: FloatArray
+    figures: Mapping[str, FloatArray], model: DayOutcome, orders: FloatArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Gross and net revenue ``(R, S)`` each, and where either is known; one follows from the other as in the model."""
-    model_orders = model.orders[0].sum(axis=2)
-    model_gross, model_net = model.money.gross_revenue[0], model.money.net_revenue[0]
+    """Gross and net revenue ``(R, S)`` each, and where any is known; one follows from the other as in the model."""
+    model_orders, money = model.orders[0].sum(axis=2), model.money
+    model_gross, model_net = money.gross_revenue[0], money.net_revenue[0]
+    model_sales = (money.gross_revenue + money.discount + money.tax + money.fx_effect)[0]
     value = model_gross / np.where(model_orders > 0.0, model_orders, 1.0)
-    kept = np.where(model_gross > 0.0, model_net / np.where(model_gross > 0.0, model_gross, 1.0), 1.0)
-    filled, known = spread(gross, orders * value)
-    filled_net, known_net = spread(net, np.maximum(filled * kept, 0.0))
+    whole = np.where(model_gross > 0.0, model_gross, 1.0)
+    sold, kept = (np.where(model_gross > 0.0, part / whole, 1.0) for part in (model_sales, model_net))
+    filled, known = spread(figures.get("gross_revenue_base"), orders * value)
+    sales, known_sales = spread(figures.get("net_sales_base"), np.maximum(filled * sold, 0.0))
+    filled = np.where(known | ~known_sales | (sold <= 0.0), filled, sales / np.where(sold > 0.0, sold, 1.0))
+    known = known | known_sales
+    filled_net, known_net = spread(figures.get("net_revenue_base"), np.maximum(filled * kept, 0.0))
     filled = np.where(known | ~known_net | (kept <= 0.0), filled, filled_net / np.where(kept > 0.0, kept, 1.0))
     return filled, np.where(known_net, filled_net, filled * kept), known | known_net

@@ -6,7 +6,7 @@ tells e-mail, and the shop writes its orders as Shopify does. Amounts are those 
 
 import csv
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,9 @@ class SimulatedSeller:
         played = len(self.outcomes)
         span = range(max(played - days, 0), played)
         writers = {"google": self._google, "meta": self._meta, "email": self._email, "orders": self._orders}
-        return [write(folder / f"{name}-{self.today}.csv", span) for name, write in writers.items() if name not in without]
+        return [
+            write(folder / f"{name}-{self.today}.csv", span) for name, write in writers.items() if name not in without
+        ]
 
     def _cells(self, day: int, channel: str) -> list[tuple[str, float, float, float]]:
         """Country, spend, impressions and clicks of a channel on a day, to the cent."""
@@ -104,8 +106,9 @@ class SimulatedSeller:
 
     def _google(self, path: Path, span: range) -> Path:
         rows = [
-            f"{self.scenario.date_of(day)},{country} search,{COUNTRIES[country]},EUR,{spend:.2f},{seen:.0f},{clicks:.0f}"
+            f"{when},{country} search,{COUNTRIES[country]},EUR,{spend:.2f},{seen:.0f},{clicks:.0f}"
             for day in span
+            for when in [self.scenario.date_of(day)]
             for country, spend, seen, clicks in self._cells(day, "search")
         ]
         first, last = (self.scenario.date_of(day) for day in (span[0], span[-1]))
@@ -163,8 +166,8 @@ class SimulatedSeller:
                 name = f"{day:02d}{r}{n:05d}"
                 writer.writerow(  # type: ignore[attr-defined]
                     [
-                        f"#{name}", f"buyer{name}@example.test", "paid", f"{when} 12:00:00 +0000", "EUR", f"{price:.2f}",
-                        "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp", f"{price:.2f}",
+                        f"#{name}", f"buyer{name}@example.test", "paid", f"{when} 12:00:00 +0000", "EUR",
+                        f"{price:.2f}", "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp", f"{price:.2f}",
                         f"LMP-{region.country}", region.country, "", "0.00", name,
                     ]
                 )  # fmt: skip

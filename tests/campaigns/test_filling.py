@@ -85,6 +85,20 @@ def test_net_revenue_tells_gross_revenue_by_the_models_terms(quickstart, campaig
     assert day.known.order_value.all()
 
 
+def test_sales_of_a_shop_tell_gross_and_net_revenue_by_the_models_terms(quickstart, campaign):
+    """A shop books net of tax and discount, before refunds: by region here, and only split by the model."""
+    told, planned = campaign[0][1].figures, campaign[1]
+    outcome = track(quickstart, campaign[0][:1], planned, until=0)
+    model = outcome.nominal.expect(quickstart, outcome.state, planned.decision(0))[0].money
+    sold = (model.gross_revenue + model.discount + model.tax + model.fx_effect)[0] / model.gross_revenue[0]
+    sales = (told["gross_revenue_base"] * sold).sum(axis=1, keepdims=True)
+    day = filled(quickstart, campaign, {"orders": told["orders"], "net_sales_base": sales}).results
+    np.testing.assert_allclose((day.gross_revenue_base[0] * sold).sum(axis=1, keepdims=True), sales)
+    kept = model.net_revenue[0] / model.gross_revenue[0]
+    np.testing.assert_allclose(day.net_revenue_base[0], day.gross_revenue_base[0] * kept)
+    assert day.known.order_value.all()
+
+
 def test_spend_without_a_plan_is_spread_evenly(quickstart, campaign):
     told, planned, _, _ = campaign
     none = planned.__class__(
