@@ -38,7 +38,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.documents.document import MISSING, value_at
-from xbopt.core.errors import CampaignError, UsageError
+from xbopt.core.errors import CampaignError, OverspendError, UsageError
 from xbopt.core.scenario.loading import load_scenario, read_document, shipped_scenarios
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.deciding.allocator import Allocator
@@ -54,6 +54,8 @@ _FILES = (("uncertainty", "draws"), ("history", "before", "file"))
 """Where a scenario names another file."""
 _PLANNED = ("baseline", "uniform", "proportional", "calendar", "greedy_roas")
 """Built-in plans that are made at once."""
+_TIMES = 3
+"""How often a proposal is worked out where its money goes elsewhere meanwhile."""
 
 
 class CampaignWork:
@@ -112,23 +114,18 @@ class CampaignWork:
             UsageError: The days are none of the campaign's, or over.
         """
         record = self._known(name)
-        if not asked.request or asked.request not in record.requests:
-            first = record.known_until if asked.first is None else _day(record, asked.first)
-            end = record.scenario.days if asked.until is None else _day(record, asked.until) + 1
-            if not record.known_until <= first < end:
-                raise UsageError(
-                    f"Days from {record.known_until} on can be proposed, those before are known; {first} to {end - 1} "
-                    "was asked for."
-                )
-            found = self._propose(record, self._mornings.at(record, first), first, end)
-            known = record.known_until
-
-            def proposed(now: CampaignRecord) -> Event:
-                return Proposed(
-                    proposal=now.next_proposal, days=PlanBytes.of(found.days), knows_until=known, figures=found.figures
-                )
-
-            record = self._book.add(name, proposed, actor=actor, request=asked.request)
+        for left in reversed(range(_TIMES)):
+            if asked.request and asked.request in record.requests:
+                break
+            try:
+                record = self._book.add(name, self._proposed(record, asked), actor=actor, request=asked.request)
+                break
+            except OverspendError:
+                # While it was worked out, others were granted money that it counted on.
+                now = self._known(name)
+                if not left or now.number == record.number:
+                    raise
+                record = now
         entry, told = self._event(name, record.requests.get(asked.request, record.number), "proposed")
         event = read_event(told)
         assert isinstance(event, Proposed), "it says so"
@@ -136,6 +133,24 @@ class CampaignWork:
         return Proposal(
             campaign=name, stands=proposal_stands(record, one), plan=plan_arrays(one.days), receipt=_receipt(entry)
         )
+
+    def _proposed(self, record: CampaignRecord, asked: AskProposal) -> Callable[[CampaignRecord], Event]:
+        """Work a proposal out; what is given makes the event of it."""
+        first = record.known_until if asked.first is None else _day(record, asked.first)
+        end = record.scenario.days if asked.until is None else _day(record, asked.until) + 1
+        if not record.known_until <= first < end:
+            raise UsageError(
+                f"Days from {record.known_until} on can be proposed, those before are known; {first} to {end - 1} was "
+                "asked for."
+            )
+        found, known = self._propose(record, self._mornings.at(record, first), first, end), record.known_until
+
+        def proposed(now: CampaignRecord) -> Event:
+            return Proposed(
+                proposal=now.next_proposal, days=PlanBytes.of(found.days), knows_until=known, figures=found.figures
+            )
+
+        return proposed
 
     def approve(self, name: str, asked: Approve, actor: str) -> Written:
         """Make a proposal the plan of its days."""

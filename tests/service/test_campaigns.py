@@ -1,16 +1,27 @@
 """Campaigns over HTTP: what is granted is written down, once, by whichever replica, and never more than there is."""
 
 import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from tests.service.campaigns import check_store, opening, replicas
-from tests.service.conftest import Exported
+from tests.service.campaigns import ask_campaign_until_it_ends, check_store, opening, replicas
+from tests.service.conftest import Exported, Serve, export_to, rng
+from tests.service.test_trouble import TroubledStore
+from xbopt.agents.policies import BUILT_IN
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.service.deciding.draws import arm_uniform
 from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM
+from xbopt.service.http.tokens import RIGHTS, Tokens, add_token, read_tokens
+from xbopt.service.store.log_export import export_log
+from xbopt.service.store.opening import open_store
+from xbopt.simulator.build import build_market
 
 Json = dict[str, object]
 
@@ -49,8 +60,10 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
             await post(client, "", opening("spring"), 409)
             made = await post(client, "/spring/allocate", asking("d-1", first_day(tactic)))
             granted = float(np.sum(made["decision"]["spend_base"]))
-            assert made["arm"] == "policy" and made["arm_propensity"] == 1.0
-            assert made["decision"]["stored"] is True and granted > 0.0
+            assert made["arm"] == "policy"
+            assert made["arm_propensity"] == 1.0
+            assert made["decision"]["stored"] is True
+            assert granted > 0.0
             assert made["left_base"] == pytest.approx(tactic.market.scenario.limits.total_base - granted)
             assert await post(client, "/spring/allocate", asking("d-1", first_day(tactic))) == made
             await post(client, "/spring/allocate", asking("d-1", day(tactic, 1)), 409)
@@ -61,17 +74,17 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
             over = await post(client, "/spring/allocate", asking("d-2", first_day(tactic)), 409)
             assert "over" in over["detail"]
             proposed = await post(client, "/spring/proposals", {"until": day(tactic, 4), "request": "r2"})
-            assert proposed["stands"]["state"] == "open" and proposed["stands"]["first"] == day(tactic, 1)
+            assert proposed["stands"]["state"] == "open"
+            assert proposed["stands"]["first"] == day(tactic, 1)
             assert len(proposed["plan"]["spend_base"]) == 4
             assert (await post(client, "/spring/proposals", {"request": "r2"})) == proposed
             await post(client, "/spring/approvals", {"proposal": "p9"}, 409)
             approved = await post(client, "/spring/approvals", {"proposal": "p1"})
-            assert approved["money"]["granted_base"] == pytest.approx(
-                0.5 * granted + proposed["stands"]["spend_base"]
-            )
+            assert approved["money"]["granted_base"] == pytest.approx(0.5 * granted + proposed["stands"]["spend_base"])
             await post(client, "/spring/rollout", {"share": 0.5, "reason": "half"})
             stands = (await client.get("/v1/campaigns/spring")).json()
-            assert stands["known_days"] == 1 and stands["rollout"]["share"] == 0.5
+            assert stands["known_days"] == 1
+            assert stands["rollout"]["share"] == 0.5
             assert stands["proposals"][0]["state"] == "approved"
             await post(client, "/spring/close", {"reason": "done"})
             await post(client, "/spring/allocate", asking("d-3", day(tactic, 9)), 409)
@@ -84,3 +97,426 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
     run(work)
     records = check_store(store_url, tactic)
     assert records["spring"].closed == "done"
+
+
+def test_two_replicas_never_grant_the_same_money(tactic: Exported, store_url: str) -> None:
+    """Random campaigns, asked by two services at once for the same days and cells, with proposals in between."""
+    random = rng(7)
+    names = [f"c{n}" for n in range(4)]
+
+    async def campaign(clients: list[httpx.AsyncClient], name: str) -> None:
+        units = ["DE/families", "DE/students", "UK/families", "UK/students"]
+
+        async def ask(number: int) -> httpx.Response:
+            pair = number // 2
+            some = {} if pair % 3 else {"units": [units[pair % 4], units[(pair + 1) % 4]]}
+            body = asking(f"{name}-{pair}", day(tactic, pair % 4), **some)
+            return await clients[number % 2].post(f"/v1/campaigns/{name}/allocate", json=body)
+
+        answers = await asyncio.gather(
+            *(ask(number) for number in range(16)),
+            clients[0].post(f"/v1/campaigns/{name}/proposals", json={"first": day(tactic, 6)}),
+            clients[1].post(f"/v1/campaigns/{name}/proposals", json={"first": day(tactic, 8)}),
+        )
+        assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers[16:]]
+        for one, other in zip(answers[:16:2], answers[1:16:2], strict=True):
+            assert one.json()["decision"] == other.json()["decision"]  # both replicas were asked for it
+
+    async def work() -> None:
+        async with replicas(tactic, store_url, count=2) as clients:
+            for name in names:
+                share = {"share": float(random.choice([0.05, 0.5, 1.0]))}
+                await post(clients[0], "", opening(name))
+                await post(clients[1], f"/{name}/rollout", share)
+            await asyncio.gather(*(campaign(clients, name) for name in names))
+            metrics = [(await client.get("/metrics")).text for client in clients]
+        assert any("xbopt_campaign_conflicts_total" in page for page in metrics)
+
+    run(work)
+    records = check_store(store_url, tactic)
+    assert set(records) == set(names)
+    assert all(len(record.decisions) == 8 for record in records.values())
+
+
+def test_a_day_is_shared_by_its_customers(tactic: Exported, tmp_path: Path) -> None:
+    """Many customers of one cell on one day: together they keep the day's limit, and the last get nothing."""
+    url, most = f"sqlite:///{tmp_path}/s.sqlite", tactic.market.scenario.limits.daily_base
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            granted = [
+                float(np.sum(made["decision"]["spend_base"]))
+                for n in range(14)
+                if (made := await post(client, "/spring/allocate", asking(f"d-{n}", first_day(tactic))))
+            ]
+        assert sum(granted) <= most
+        assert sum(granted) == pytest.approx(most)
+        assert granted[-1] < 1e-6 < granted[0]
+
+    run(work)
+    check_store(url, tactic)
+
+
+def test_a_roll_out_shares_decisions_by_their_names(tactic: Exported, tmp_path: Path) -> None:
+    """Arms are drawn by name; the plan's decisions are the campaign's plan, and leave the log."""
+    url, count = f"sqlite:///{tmp_path}/s.sqlite", 40
+    scenario = tactic.market.scenario
+
+    async def work() -> None:
+        async with replicas(tactic, url, shadow=tactic) as (client,):
+            await post(client, "", opening("spring", plan="baseline"))
+            await post(client, "/spring/rollout", {"share": 0.3})
+            plan = BUILT_IN["baseline"](build_market(load_scenario("quickstart"))).spend_base
+            arms = []
+            for n in range(count):
+                asked = asking(f"d-{n}", day(tactic, n % scenario.days), units=["DE/families"])
+                made = await post(client, "/spring/allocate", asked)
+                arms.append(made["arm"])
+                assert made["arm"] == ("policy" if arm_uniform(f"d-{n}") < 0.3 else "incumbent")
+                assert made["arm_propensity"] == pytest.approx(0.3 if made["arm"] == "policy" else 0.7)
+                told = made["decision"]
+                if made["arm"] == "incumbent":
+                    assert (told["source"], told["policy"]) == ("incumbent", "incumbent")
+                    assert np.all(np.array(told["tactic"]) == -1)
+                    assert not np.any(told["propensity"])
+                    if n < scenario.days:
+                        np.testing.assert_allclose(told["spend_base"][0][0], plan[n, 0, 0])
+            assert 0.05 * count < arms.count("policy") < 0.6 * count
+            # Rewards come for all of them; the policy earns more.
+            outcomes = [
+                {"decision_id": f"d-{n}", "unit": "DE/families", "reward": 10.0 * (arm == "policy") + n % 3}
+                for n, arm in enumerate(arms)
+            ]
+            assert (await client.post("/v1/outcomes", json=outcomes)).status_code == 200
+            stands = (await client.get("/v1/campaigns/spring")).json()["rollout"]
+            by_arm = {one["arm"]: one for one in stands["arms"]}
+            assert by_arm["policy"]["told"] == arms.count("policy")
+            assert by_arm["policy"]["mean"] - by_arm["incumbent"]["mean"] == pytest.approx(10.0, abs=1.0)
+            assert stands["advice"] == "continue"
+            assert stands["low"] is None
+            correction = {**outcomes[0], "reward": 1000.0, "revision": 7}
+            assert (await client.post("/v1/outcomes", json=correction)).status_code == 200
+            again = (await client.get("/v1/campaigns/spring")).json()["rollout"]
+            assert again["arms"] != stands["arms"]
+
+    run(work)
+    check_store(url, tactic)
+    with closing(open_store(url)) as store:
+        report = export_log(store, tmp_path / "log.parquet")
+    assert report.incumbent > 0
+    assert report.rows + report.held == count - report.incumbent // 4
+
+
+def test_what_still_holds_is_carried_on(tactic: Exported, tmp_path: Path) -> None:
+    """A bundle that decides every seven days draws on the first of them, and carries on until the next."""
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            told = [
+                (await post(client, "/spring/allocate", asking(f"d-{n}", day(tactic, n))))["decision"] for n in range(9)
+            ]
+        every = tactic.allocator().bundle.schema.decide_every_days
+        assert every > 1
+        for n, one in enumerate(told):
+            assert one["tactic"] == told[n - n % every]["tactic"]
+            assert one["source"] == ("held" if n % every else "policy")
+
+    run(work)
+    check_store(url, tactic)
+
+
+def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            await post(client, "", opening("fixed", decides="plan"))
+            for path, body, status, words in (
+                ("", opening("a/b"), 422, "name"),
+                ("", opening("x", scenario="/etc/passwd"), 422, "shipped"),
+                ("", opening("x", scenario="uncertainty:\n  draws: /etc/passwd\n"), 422, "file"),
+                ("", opening("x", scenario="a: 1\nb: ["), 422, ""),
+                ("", opening("x", plan="/etc/passwd"), 422, "plan"),
+                ("", opening("x", scenario="us_eu_launch"), 409, "bundle"),
+                ("", opening("x", strange=1), 422, "strange"),
+                ("/nobody/allocate", asking("d", first_day(tactic)), 404, "nobody"),
+                ("/spring/allocate", asking("d", "2020-01-01"), 422, "runs from"),
+                ("/spring/allocate", asking("d", "2026-99-01"), 422, "date"),
+                ("/spring/allocate", asking("d", first_day(tactic), units=["Mars/all"]), 422, "Mars"),
+                ("/spring/allocate", {"date": first_day(tactic)}, 422, "decision_id"),
+                ("/fixed/allocate", asking("d", first_day(tactic)), 409, "plan"),
+                ("/fixed/rollout", {"share": 0.5}, 409, "plan"),
+                ("/spring/rollout", {"share": 1.5}, 422, "share"),
+                ("/spring/actuals", {"days": []}, 422, ""),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"love": [1.0]}}]}, 422, "love"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[-1.0]]}}]}, 422, "0"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[1], 2]}}]}, 422, ""),
+                ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 422, "proposed"),
+                ("/spring/approvals", {"proposal": "p1"}, 409, "p1"),
+                ("/spring/close", {}, 422, "reason"),
+            ):
+                told = await post(client, path, body, status)
+                assert words in told["detail"], told
+            assert (await client.get("/v1/campaigns/nobody")).status_code == 404
+            assert (await client.post("/v1/campaigns/spring/close", content=b"{")).status_code == 415
+            # An id of another route is no id of a campaign.
+            assert (await client.get("/v1/campaigns/spring")).json()["events"] == 1
+
+    run(work)
+
+
+def test_a_campaign_of_another_scenario_is_not_decided(tactic: Exported, tmp_path: Path) -> None:
+    """The bundle was swapped, or another service opened the campaign."""
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=1234"]))
+    other = export_to(tmp_path, BUILT_IN["calendar"](market), market)
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+        async with replicas(other, url) as (client,):
+            told = await post(client, "/spring/allocate", asking("d", first_day(tactic)), 409)
+            assert "Export a bundle" in told["detail"]
+
+    run(work)
+
+
+def test_two_approvals_at_once_are_one(tactic: Exported, store_url: str) -> None:
+    async def work() -> None:
+        async with replicas(tactic, store_url, count=2) as clients:
+            await post(clients[0], "", opening("spring", decides="plan"))
+            await post(clients[0], "/spring/proposals", {"until": day(tactic, 20)})
+            answers = await asyncio.gather(
+                *(client.post("/v1/campaigns/spring/approvals", json={"proposal": "p1"}) for client in clients)
+            )
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+    run(work)
+    assert check_store(store_url, tactic)["spring"].number == 3
+
+
+def test_rights_and_four_eyes_are_those_of_tokens(tactic: Exported, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    held = {name: add_token(file, name, [right]) for name, right in zip(RIGHTS, RIGHTS, strict=True)}
+    both = add_token(file, "both", ["plan", "approve"])
+    tokens: Tokens = read_tokens(file)
+
+    async def work() -> None:
+        async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite", tokens=tokens) as (client,):
+
+            async def status(path: str, body: object, token: str) -> int:
+                headers = {"authorization": f"Bearer {token}"}
+                return (await client.post(f"/v1/campaigns{path}", json=body, headers=headers)).status_code
+
+            assert await status("", opening("spring", four_eyes=True), held["approve"]) == 403
+            assert await status("", opening("spring", four_eyes=True), held["plan"]) == 200
+            for path, body, right in (
+                ("/spring/allocate", asking("d", first_day(tactic)), "allocate"),
+                ("/spring/proposals", {"first": day(tactic, 3)}, "plan"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {}}]}, "outcomes"),
+                ("/spring/rollout", {"share": 0.5}, "approve"),
+            ):
+                assert [await status(path, body, held[one]) for one in RIGHTS if one != right] == [403] * 5
+                assert await status(path, body, held[right]) == 200
+            assert await status("/spring/proposals", {"first": day(tactic, 3)}, both) == 200
+            assert await status("/spring/approvals", {"proposal": "p2"}, both) == 409
+            assert await status("/spring/approvals", {"proposal": "p2"}, held["approve"]) == 200
+
+    run(work)
+
+
+def test_no_money_is_granted_that_nobody_wrote_down(tactic: Exported, tmp_path: Path) -> None:
+    """Where the store fails there is no answer of a plan, whatever the guardrails say of other decisions."""
+    rules = {"on_store_failure": "fallback"}
+    falling = export_to(tmp_path, tactic.policy, tactic.market, **_guardrails(tactic, rules))
+    store = TroubledStore(tmp_path / "s.sqlite")
+
+    async def work() -> None:
+        async with replicas(falling, store) as (client,):
+            await post(client, "", opening("spring"))
+            store.trouble = "database or disk is full."
+            told = await post(client, "/spring/allocate", asking("d", first_day(tactic)), 503)
+            assert "its disk is full" in told["detail"]
+            store.trouble = ""
+            stands = (await client.get("/v1/campaigns/spring")).json()
+            assert stands["money"]["granted_base"] == 0.0
+            assert stands["decisions"] == 0
+            made = await post(client, "/spring/allocate", asking("d", first_day(tactic)))
+            assert made["decision"]["stored"] is True
+
+    run(work)
+
+
+def _guardrails(exported: Exported, changes: dict[str, object]) -> dict[str, object]:
+    import msgspec
+
+    from xbopt.service.exporting.description import build_guardrails
+
+    return {"guardrails": msgspec.structs.replace(build_guardrails(exported.market.scenario), **changes)}
+
+
+def test_the_kill_switch_stops_campaigns_too(tactic: Exported, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            await post(client, "/spring/rollout", {"share": 0.0})
+            assert (await client.post("/v1/admin/kill-switch", json={"on": True, "mode": "zero"})).status_code == 200
+            made = await post(client, "/spring/allocate", asking("d", first_day(tactic)))
+            assert made["decision"]["source"] == "stopped"
+            assert not np.any(made["decision"]["spend_base"])
+
+    run(work)
+    check_store(url, tactic)
+
+
+def test_an_id_of_another_route_is_no_id_of_a_campaign(tactic: Exported, tmp_path: Path) -> None:
+    from tests.service.test_http import body
+
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            assert (await client.post("/v1/allocate", json=body(tactic, decision_id="d"))).status_code == 200
+            told = await post(client, "/spring/allocate", asking("d", first_day(tactic)), 409)
+            assert "another request" in told["detail"]
+            await post(client, "", opening("summer"))
+            await post(client, "/summer/allocate", asking("e", first_day(tactic)))
+            await post(client, "/spring/allocate", asking("e", first_day(tactic)), 409)
+            assert (await client.post("/v1/allocate", json=body(tactic, decision_id="e"))).status_code == 409
+
+    run(work)
+    records = check_store(url, tactic)
+    assert (len(records["spring"].decisions), len(records["summer"].decisions)) == (0, 1)
+
+
+def test_others_are_answered_while_campaigns_are_worked_on(tactic: Exported, tmp_path: Path) -> None:
+    """Opening, following many days, proposing and deciding hold the loop for no longer than others may wait."""
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        late: list[float] = []
+
+        async def watch() -> None:
+            while True:
+                began = time.perf_counter()
+                await asyncio.sleep(0.002)
+                late.append(time.perf_counter() - began - 0.002)
+
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("warm"))
+            await post(client, "/warm/proposals", {})
+            await post(client, "/warm/allocate", asking("warm", first_day(tactic)))
+            watching = asyncio.create_task(watch())
+            await post(client, "", opening("spring"))
+            await asyncio.gather(
+                post(client, "/spring/proposals", {"first": day(tactic, 20)}),
+                *(post(client, "/spring/allocate", asking(f"d-{n}", day(tactic, 25 + n % 3))) for n in range(12)),
+            )
+            watching.cancel()
+        # Other programs run on the machine of the tests: what matters is that nothing long is done on the loop.
+        assert float(np.quantile(late, 0.95)) < 0.05
+
+    run(work)
+
+
+def test_features_and_money_are_those_of_the_campaign(tactic: Exported, tmp_path: Path) -> None:
+    """What the bundle is asked is what the simulated seller sees, once all that really came was told."""
+    from tests.campaigns.campaigns_played import play_campaign
+    from xbopt.service.store.recording import allocation_of, decode_decision
+
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+    told, _, seen, _ = play_campaign(tactic.market, 6, policy=BUILT_IN["calendar"](tactic.market))
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            days = [
+                {
+                    "date": day(tactic, one.day),
+                    "figures": {name: _known(array) for name, array in one.figures.items()},
+                }
+                for one in told
+                if one.day >= 0
+            ]
+            text = json.dumps({"days": days}).replace("NaN", "null")
+            answer = await client.post(
+                "/v1/campaigns/spring/actuals", content=text, headers={"content-type": "application/json"}
+            )
+            assert answer.status_code == 200, answer.text
+            await post(client, "/spring/allocate", asking("d", day(tactic, 6)))
+
+    run(work)
+    with closing(open_store(url)) as store:
+        entry = store.find("decision", "d")
+        assert entry is not None
+        batch = allocation_of(decode_decision(entry.payload), tactic.allocator().bundle.schema).batch
+    np.testing.assert_allclose(batch.inputs["regions"], seen[-1].regions, atol=1e-9)
+    np.testing.assert_allclose(batch.inputs["cells"], seen[-1].cells, atol=1e-9)
+    np.testing.assert_allclose(batch.remaining.budget_base, seen[-1].remaining.budget_base)
+    assert batch.previous_base is not None
+    np.testing.assert_allclose(batch.previous_base[0], told[-1].figures["spend_base"])
+
+
+def _known(array: np.ndarray) -> object:
+    return np.where(np.isfinite(array), array, np.nan).tolist()
+
+
+def test_a_planned_campaign_keeps_its_money_in_its_days(tactic: Exported, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            plan = BUILT_IN["uniform"](tactic.market)
+            arrays = {
+                "spend_base": plan.spend_base.tolist(),
+                "daypart_weights": plan.daypart_weights.tolist(),
+                "discount_frac": plan.discount_frac.tolist(),
+                "mechanic": plan.mechanic.tolist(),
+            }
+            opened = await post(client, "", opening("fixed", decides="plan", plan=arrays))
+            assert opened["money"]["granted_base"] == pytest.approx(plan.spend_base.sum())
+            wrong = {**arrays, "spend_base": arrays["spend_base"][:-1]}
+            await post(client, "", opening("wrong", decides="plan", plan=wrong), 422)
+            stands = (await client.get("/v1/campaigns/fixed")).json()
+            assert stands["rollout"] is None
+            assert stands["decides"] == "plan"
+
+    run(work)
+    check_store(url, tactic)
+
+
+def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, serve: Serve, store_url: str) -> None:
+    """Killed with actuals, proposals and decisions in flight; then all of it is sent again, acknowledged or not."""
+    acknowledged: list[tuple[str, Json, Json]] = []
+    sent: list[tuple[str, Json]] = []
+    for life in range(2):
+        served = serve(tactic.path, store=store_url)
+        with served.client() as client:
+            for path, body in [("", opening("spring", request="r0")), *sent]:
+                told = client.post(f"/v1/campaigns{path}", json=body)
+                assert told.status_code == 200, told.text
+        some, told_before = ask_campaign_until_it_ends(served, tactic, "spring", seconds=1.5, name=f"life{life}")
+        sent += some
+        acknowledged += told_before
+    assert len(acknowledged) > 5
+    served = serve(tactic.path, store=store_url)
+    with served.client() as client:
+        for path, body, told in acknowledged:
+            again = client.post(f"/v1/campaigns{path}", json=body)
+            assert again.status_code == 200, again.text
+            for name in ("receipt", "event", "decision", "plan"):
+                assert again.json().get(name) == told.get(name)
+        numbers = [client.post(f"/v1/campaigns{path}", json=body).json() for path, body in sent]
+        events = client.get("/v1/campaigns/spring").json()["events"]
+    assert all("status" not in one for one in numbers)
+    record = check_store(store_url, tactic)["spring"]
+    assert record.number == events
+    # Each request once, whether its answer came or not.
+    assert events == len(set(record.requests)) == 1 + len(sent)
