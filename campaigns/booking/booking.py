@@ -10,10 +10,11 @@ from xbopt.campaigns.booking.account import Account
 from xbopt.campaigns.booking.budget_lines import Export, read_export
 from xbopt.campaigns.booking.check_row import CheckRow
 from xbopt.campaigns.booking.export_table import plain_header, plain_table
-from xbopt.campaigns.booking.mapping import MappedCampaign, Takes, taken
+from xbopt.campaigns.booking.mapping import MappedCampaign
 from xbopt.campaigns.booking.platform import BookingPlatform, booking_platform
 from xbopt.campaigns.booking.runs import By, Run, check_of_runs, runs_of
 from xbopt.campaigns.booking.scheduling import hours_of, schedule_column, weights_that_hold
+from xbopt.campaigns.booking.takes import Takes, taken
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
@@ -45,6 +46,16 @@ class Booking:
     check: tuple[CheckRow, ...] = field(repr=False)
     asked_base: FloatArray = field(repr=False)
     booked: PlannedDays = field(repr=False)
+
+    @property
+    def asked_total_base(self) -> float:
+        """What the plan wants spent through this platform on all days."""
+        return float(self.asked_base.sum())
+
+    @property
+    def booked_total_base(self) -> float:
+        """What the platform will spend on all days, where each day costs its budget."""
+        return float(self.booked.spend_base.sum())
 
     def carried_out(self, days: PlannedDays) -> PlannedDays:
         """The plan with what this platform will do in place of what it was asked for: to be replayed and valued."""

@@ -19,6 +19,7 @@ CheckCode = Literal[
     "hours_clipped",
     "hours_merged",
     "clock_change",
+    "other_day",
 ]
 
 

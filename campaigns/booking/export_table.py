@@ -1,8 +1,8 @@
 """A user's own export as a table whose cells can be replaced while every other byte stays as it is."""
 
 import csv
+import io
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ class ExportText:
         start = "\n".join(text.splitlines()[:_LINES_TO_HEAD])
 
         def named(separator: str) -> tuple[int, int]:
-            rows, _ = _split(start, separator)
+            rows, _ = _split(start, separator, is_whole=False)
             position = head_row(rows, is_column)
             found = 0 if position is None else sum(is_column(cell) for cell in rows[position])
             return found, start.count(separator)
@@ -149,11 +149,16 @@ def _decoded(content: bytes, file: str) -> tuple[bytes, str, str]:
     raise UnreadFileError(file, "no_text", "This is no table as a platform exports it. Export it again as CSV or XLSX.")
 
 
-def _split(text: str, separator: str) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[tuple[int, int], ...], ...]]:
-    """Rows of cells, and where each cell begins and ends in the text."""
-    cell = re.compile(
-        rf'(?:"([^"]*(?:""[^"]*)*)"|([^{re.escape(separator)}\r\n]*))({re.escape(separator)}|\r\n|\n|\r|\Z)'
-    )
+def _split(
+    text: str, separator: str, *, is_whole: bool = True
+) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[tuple[int, int], ...], ...]]:
+    """Rows of cells, and where each cell begins and ends in the text.
+
+    A quotation mark that is never closed is an error in a whole text, and may be cut off in the beginning of one.
+    """
+    end = rf"({re.escape(separator)}|\r\n|\n|\r|\Z)"
+    unquoted = rf"({'(?!")' if is_whole else ''}[^{re.escape(separator)}\r\n]*)"
+    cell = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|{unquoted}){end}')
     rows: list[tuple[str, ...]] = []
     places: list[tuple[tuple[int, int], ...]] = []
     texts: list[str] = []
@@ -162,25 +167,21 @@ def _split(text: str, separator: str) -> tuple[tuple[tuple[str, ...], ...], tupl
     while position < len(text) or texts:
         found = cell.match(text, position)
         if found is None:
-            line = bisect_right([i for i, each in enumerate(text) if each == "\n"], position) + 1
+            line = text.count("\n", 0, position) + 1
             raise UnreadFileError("", "no_table", f"Line {line} is no row of a table: a quotation mark is not closed.")
-        quoted, plain, end = found.groups()
+        quoted, plain, after = found.groups()
         texts.append(quoted.replace('""', '"') if quoted is not None else plain)
         spans.append((found.start(), found.start(3)))
         position = found.end()
-        if end != separator:
+        if after != separator:
             rows.append(tuple(texts))
             places.append(tuple(spans))
             texts, spans = [], []
-            if not end:
-                break
     return tuple(rows), tuple(places)
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """A table as CSV in UTF-8."""
-    import io
-
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(head)

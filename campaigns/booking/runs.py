@@ -9,8 +9,8 @@ import numpy as np
 from xbopt.campaigns.booking.account import Account
 from xbopt.campaigns.booking.amounts import Held, groups_of, whole_units
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
-from xbopt.campaigns.booking.mapping import Takes
 from xbopt.campaigns.booking.platform import BookingPlatform
+from xbopt.campaigns.booking.takes import Takes
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
 
@@ -69,8 +69,10 @@ def runs_of(
             amounts = whole_units(asked[a:b].mean(axis=0) * scale, least, group)
             last = found[-1] if found and a > first else None
             if last is not None and np.array_equal(_or_none(last.units), _or_none(amounts.units)):
-                held = tuple(_worse(one, other) for one, other in zip(last.held, amounts.held, strict=True))
-                found[-1] = Run(first=last.first, end=b, units=last.units, held=held, asked=asked[last.first : b])
+                held: list[Held] = [_worse(*each) for each in zip(last.held, amounts.held, strict=True)]
+                found[-1] = Run(
+                    first=last.first, end=b, units=last.units, held=tuple(held), asked=asked[last.first : b]
+                )
             else:
                 found.append(Run(first=a, end=b, units=amounts.units, held=amounts.held, asked=asked[a:b]))
     return found
@@ -97,12 +99,12 @@ def check_of_runs(
     runs: Sequence[Run], takes: Takes, account: Account, scenario: Scenario, first_day: int
 ) -> Iterator[CheckRow]:
     """What became of every budget that does not stand in its sheet as the plan asks for it."""
-    unit = 1.0 / 10**account.digits
+    scale = 10**account.digits
     for run in runs:
         first, last = (scenario.date_of(first_day + day) for day in (run.first, run.end - 1))
         for k, line in enumerate(takes.lines):
             asked = float(run.asked[:, k].mean())
-            stands = None if run.units is None else float(run.units[k]) * unit
+            stands = None if run.units is None else float(run.units[k]) / scale
             low, high = float(run.asked[:, k].min()), float(run.asked[:, k].max())
             codes: list[tuple[CheckCode, str]] = []
             if run.units is None:
@@ -111,7 +113,7 @@ def check_of_runs(
                 codes.append((held, ""))
             if run.units is not None and not line.runs:
                 codes.append(("not_running", ""))
-            if run.units is not None and high - low > unit:
+            if run.units is not None and high - low > 1.0 / scale:
                 codes.append(("mean_of_days", f"{low:.{account.digits}f} - {high:.{account.digits}f}"))
             for code, detail in codes:
                 yield CheckRow(

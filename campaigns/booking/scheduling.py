@@ -25,7 +25,7 @@ from xbopt.campaigns.booking.hours import (
     on_account_clock,
     weights_by,
 )
-from xbopt.campaigns.booking.mapping import Takes
+from xbopt.campaigns.booking.takes import Takes
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
@@ -85,6 +85,10 @@ def hours_of(
     for plan in plans:
         for code, detail in plan.told():
             made.check.append(CheckRow(code=code, first=span[0], last=span[1], line=plan.name, detail=detail))
+        made.check += [
+            CheckRow(code="other_day", first=span[0], last=span[1], line=plan.name, detail=f"{hours:+g}")
+            for hours in sorted(plan.hours_ahead(days.first_day))
+        ]
     for day in range(days.first_day, days.end_day):
         on_day = [plan.on_day(day) for plan in plans]
         made.texts.append(tuple(text for text, _ in on_day))
@@ -158,6 +162,13 @@ class _LinePlan:
             return None, None
         there = half_hours_as_percent(self._there) if self._half_hours else intervals_as_percent(self._there)
         return None, there if there is None or self._by_hand or self._half_hours else np.where(there > 0.0, 100.0, 0.0)
+
+    def hours_ahead(self, day: int) -> set[float]:
+        """By how many hours the days of its regions begin before the account's, where they do not begin together."""
+        if self._account is None:
+            return set()
+        when = self._scenario.date_of(day)
+        return {lag_quarters(self._account, self._zones[r], when) / 4.0 for r in self._regions} - {0.0}
 
     def moves_on(self, day: int) -> bool:
         """Whether a schedule moves against the hours of a region within a day."""

@@ -1,4 +1,4 @@
-"""Small exports of every platform in its usual encoding: campaigns that a plan is booked into, and others between them."""
+"""Small exports of every platform in its usual encoding: campaigns to book a plan into, and others between them."""
 
 import csv
 import io
@@ -22,7 +22,9 @@ class Campaign:
     bidding: str = "Manual CPC"
 
 
-def text(table: Sequence[Sequence[object]], *, separator: str = ",", encoding: str = "utf-8", end: str = "\r\n") -> bytes:
+def text(
+    table: Sequence[Sequence[object]], *, separator: str = ",", encoding: str = "utf-8", end: str = "\r\n"
+) -> bytes:
     """A table as a text file."""
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=separator, lineterminator=end).writerows(table)
@@ -64,7 +66,7 @@ def google_bulk(campaigns: Sequence[Campaign]) -> bytes:
         table.append(["Campaign", "", status, each.id, each.name, each.budget.replace(".", ","), "Daily"])
         table.append(["Ad group", "", status, each.id, each.name, "", ""])
     table.append(["Campaign", "", "Paused", "999", "Brand only", "1.204,50", "Daily"])
-    return "Campaign report\r\n1 September 2026 - 30 September 2026\r\n".encode() + text(table, separator=";")
+    return b"Campaign report\r\n1 September 2026 - 30 September 2026\r\n" + text(table, separator=";")
 
 
 def meta(campaigns: Sequence[Campaign]) -> bytes:
@@ -83,8 +85,17 @@ def meta(campaigns: Sequence[Campaign]) -> bytes:
 
 def amazon(campaigns: Sequence[Campaign]) -> bytes:
     """A workbook with other sheets; budgets are numbers, operations are empty."""
-    head = ["Product", "Entity", "Operation", "Campaign ID", "Campaign Name", "State", "Daily Budget", "SKU"]
-    table: Table = [head]  # type: ignore[list-item]
+    head: list[object] = [
+        "Product",
+        "Entity",
+        "Operation",
+        "Campaign ID",
+        "Campaign Name",
+        "State",
+        "Daily Budget",
+        "SKU",
+    ]
+    table: Table = [head]
     for each in campaigns:
         state = "enabled" if each.runs else "paused"
         table.append(["Sponsored Products", "Campaign", "", each.id, each.name, state, float(each.budget), ""])
@@ -107,9 +118,9 @@ def microsoft(campaigns: Sequence[Campaign]) -> bytes:
 
 def tiktok(campaigns: Sequence[Campaign]) -> bytes:
     """A workbook of texts; the budget stands at the ad group."""
-    head = ["Campaign ID", "Campaign name", "Campaign budget", "Ad group ID", "Ad group name", "Ad group status",
-            "Budget mode", "Ad group budget", "Dayparting"]  # fmt: skip
-    table: Table = [head]  # type: ignore[list-item]
+    head: list[object] = ["Campaign ID", "Campaign name", "Campaign budget", "Ad group ID", "Ad group name",
+                          "Ad group status", "Budget mode", "Ad group budget", "Dayparting"]  # fmt: skip
+    table: Table = [head]
     for each in campaigns:
         status = "Active" if each.runs else "Paused"
         table.append(["1", "Lamps", "", each.id, each.name, status, "BUDGET_MODE_DAY", each.budget, each.schedule])
