@@ -157,7 +157,8 @@ def _split(
     A quotation mark that is never closed is an error in a whole text, and may be cut off in the beginning of one.
     """
     end = rf"({re.escape(separator)}|\r\n|\n|\r|\Z)"
-    unquoted = rf"({'(?!")' if is_whole else ''}[^{re.escape(separator)}\r\n]*)"
+    begin = '(?!")' if is_whole else ""
+    unquoted = rf"({begin}[^{re.escape(separator)}\r\n]*)"
     cell = re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|{unquoted}){end}')
     rows: list[tuple[str, ...]] = []
     places: list[tuple[tuple[int, int], ...]] = []

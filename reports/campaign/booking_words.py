@@ -1,4 +1,4 @@
-"""What is said of upload sheets: how sure the format is, what a platform adds, and each cell that differs from the plan.
+"""What is said of upload sheets: how sure the format is, what a platform adds, each cell that differs from the plan.
 
 ``check_file`` is the table that stands beside the sheets.
 """
@@ -13,7 +13,7 @@ from xbopt.imports.profile import EVIDENCE_MEANS
 
 _CHECK_WORDS: Mapping[CheckCode, str] = {
     "rounded": "Rounded to what the currency allows; all budgets together never exceed the plan.",
-    "raised_to_minimum": "Below the platform's least budget, which stands there. Pause it by hand where it shall not run.",
+    "raised_to_minimum": "Below the platform's least budget, which stands there. Pause it by hand if it shall not run.",
     "lowered_for_others": "Lowered, so that budgets raised to the platform's least do not cost more than the plan has.",
     "mean_of_days": "The mean of these days, since one sheet holds one budget. The plan goes from {detail} a day.",
     "no_sheet": "No sheet for these days: the least budgets cost more than the plan. Pause these lines by hand.",

@@ -51,9 +51,10 @@ def by_region(made: Booking) -> FloatArray:
     return made.booked.spend_base.sum(axis=(2, 3))
 
 
-def lines_of(content: bytes, encoding: str = "utf-8") -> list[str]:
-    """A sheet as lines."""
-    return content.decode(encoding).split("\r\n")
+def lines_of(made: Booking) -> list[str]:
+    """The only sheet as lines."""
+    (content,) = made.sheets.values()
+    return content.decode().splitlines()
 
 
 # ---- amounts ---------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def test_a_yen_account_has_no_decimals_and_meta_none_for_forints():
     """Digits are the currency's and the platform's."""
     yen = Account(currency="JPY", base_per_unit=0.0061, timezone="Asia/Tokyo")
     made = write_sheets(days_of((10.0, 20.0)), SCENARIO, "csv", plain(TWO), SEARCH, account=yen)
-    assert [line.split(",")[2] for line in lines_of(*made.sheets.values())[0].split("\n")[1:3]] == ["1639", "3278"]
+    assert [line.split(",")[2] for line in lines_of(made)[1:3]] == ["1639", "3278"]
     forint = Account(currency="HUF", base_per_unit=0.0025)
     made = write_sheets(days_of((10.0, 20.0)), SCENARIO, "meta", meta(TWO), SEARCH, account=forint)
     assert "\t4000\t" in next(iter(made.sheets.values())).decode("utf-16")
@@ -193,7 +194,7 @@ def test_open_shares_follow_todays_budgets():
     export = plain([Campaign(id="", name="A", budget="30"), Campaign(id="", name="B", budget="10")])
     rows = [MappedCampaign(campaign=name, region="DE", channel="search") for name in "AB"]
     made = write_sheets(days_of((100, 0)), SCENARIO, "csv", export, rows, account=EURO)
-    assert [line.split(",")[2] for line in next(iter(made.sheets.values())).decode().split("\n")[1:3]] == [
+    assert [line.split(",")[2] for line in lines_of(made)[1:3]] == [
         "75.00",
         "25.00",
     ]
@@ -283,10 +284,10 @@ def test_every_ad_of_an_ad_set_gets_the_same_budget():
 def test_a_decimal_comma_stays_one_and_is_quoted_where_commas_separate():
     """The template's own sign, whatever separates its columns."""
     made = write_sheets(days_of((12.5, 20)), SCENARIO, "google_bulk", google_bulk(TWO), SEARCH, account=EURO)
-    assert "Campaign;Set;Enabled;101;DE search;12,50;Daily" in lines_of(*made.sheets.values())
+    assert "Campaign;Set;Enabled;101;DE search;12,50;Daily" in lines_of(made)
     export = b'campaign,budget\r\nDE search,"37,50"\r\nUK search,"1,5"\r\n'
     made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, SEARCH, account=EURO)
-    assert lines_of(*made.sheets.values())[1:3] == ['DE search,"12,50"', 'UK search,"20,00"']
+    assert lines_of(made)[1:3] == ['DE search,"12,50"', 'UK search,"20,00"']
 
 
 def test_amazon_gets_numbers_and_an_operation_in_our_rows_alone():
@@ -325,7 +326,7 @@ def test_an_account_in_another_currency_has_the_scenarios_rate_or_one_that_is_gi
     made = write_sheets(
         days_of((10, 23)), SCENARIO, "csv", plain(TWO), SEARCH, account=account_of(SCENARIO, currency="GBP")
     )
-    assert [line.split(",")[2] for line in next(iter(made.sheets.values())).decode().split("\n")[1:3]] == [
+    assert [line.split(",")[2] for line in lines_of(made)[1:3]] == [
         "8.69",
         "20.00",
     ]
