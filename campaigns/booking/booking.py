@@ -58,9 +58,16 @@ class Booking:
         return float(self.booked.spend_base.sum())
 
     def carried_out(self, days: PlannedDays) -> PlannedDays:
-        """The plan with what this platform will do in place of what it was asked for: to be replayed and valued."""
-        spend = np.maximum(days.spend_base - self.asked_base, 0.0) + self.booked.spend_base
-        return replace(days, spend_base=spend, daypart_weights=self.booked.daypart_weights)
+        """The plan with what this platform will do in place of what it was asked for: to be replayed and valued.
+
+        Sheets of several platforms are put in one after the other.
+        """
+        rest = np.maximum(days.spend_base - self.asked_base, 0.0)
+        elsewhere, here = (spend.sum(axis=(0, 2))[..., None] for spend in (rest, self.booked.spend_base))
+        both = np.where(elsewhere + here > 0.0, elsewhere + here, 1.0)
+        mean = (elsewhere * days.daypart_weights + here * self.booked.daypart_weights) / both
+        weights = np.where(here > 0.0, mean, days.daypart_weights)
+        return replace(days, spend_base=rest + self.booked.spend_base, daypart_weights=weights)
 
 
 def write_sheets(

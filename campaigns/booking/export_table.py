@@ -5,14 +5,19 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from xbopt.core.errors import UsageError
+from xbopt.core.spreadsheets.text_files import decoded
 from xbopt.imports.refusals import UnreadFileError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LINES_TO_HEAD = 40
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gb18030", "cp1252", "mac-roman")
+_MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+_HEADERS_KEPT = 4096
 Cells = Mapping[tuple[int, int], str]
 """New texts by row and position, both from 0."""
 
@@ -44,6 +49,7 @@ class ExportTable(Protocol):
         ...
 
 
+@lru_cache(_HEADERS_KEPT)
 def plain_header(text: str) -> str:
     """A header without case, blanks and underscores."""
     return re.sub(r"[\s_\ufeff]+", "", text).casefold()
@@ -135,17 +141,17 @@ def _written(text: str, separator: str, *, quoted: bool) -> str:
 
 def _decoded(content: bytes, file: str) -> tuple[bytes, str, str]:
     """Byte-order mark, encoding and text, such that the text gives the same bytes again."""
-    marks = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-    mark, marked = next(((mark, name) for mark, name in marks if content.startswith(mark)), (b"", ""))
-    body = content[len(mark) :]
-    wide = "utf-16-le" if body[1:2] == b"\x00" else "utf-16-be" if body[:1] == b"\x00" else ""
-    for encoding in (marked,) if marked else (wide,) if wide else ("utf-8", "cp1252"):
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if text.strip() and text.encode(encoding) == body:
-            return mark, encoding, text
+    try:
+        text = decoded(content)
+    except UsageError:
+        text = ""
+    for encoding in _ENCODINGS if text.strip() else ():
+        for mark in (b"", _MARKS.get(encoding, b"")):
+            try:
+                if mark + text.encode(encoding) == content:
+                    return mark, encoding, text
+            except UnicodeEncodeError:
+                continue
     raise UnreadFileError(file, "no_text", "This is no table as a platform exports it. Export it again as CSV or XLSX.")
 
 

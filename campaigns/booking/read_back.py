@@ -22,6 +22,7 @@ from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.spreadsheets.text_files import decoded
 
 _DAYS = re.compile(r"_(\d{4}-\d\d-\d\d)_(\d{4}-\d\d-\d\d)")
 Rows = list[list[str]]
@@ -83,6 +84,7 @@ class _Sheet:
         self.rows = _workbook(content, export.platform.sheet) if content[:2] == b"PK" else _text(content, export)
         self.head = [plain_header(cell) for cell in self.rows[export.head]]
         self._below = self.rows[export.head + 1 :]
+        self._index: dict[str, dict[tuple[str, str], Rows]] = {}
 
     def _cell(self, row: Sequence[str], names: Sequence[str]) -> str:
         places = [self.head.index(plain_header(each)) for each in names if plain_header(each) in self.head]
@@ -91,18 +93,16 @@ class _Sheet:
     def _rows_of(self, line: BudgetLine) -> Rows:
         """The rows that show a line with a budget."""
         level = line.level
-        return [
-            row
-            for row in self._below
-            if all(self._cell(row, (name,)) in values for name, values in self._form.only.items())
-            and self._cell(row, self._form.account) == line.account
-            and self._cell(row, level.budget)
-            and (
-                self._cell(row, level.id).lstrip("'").rpartition(":")[2] == line.id
-                if line.id
-                else self._cell(row, level.name) == line.name
-            )
-        ]
+        if level.noun not in self._index:
+            index: dict[tuple[str, str], Rows] = {}
+            for row in self._below:
+                taken = all(self._cell(row, (name,)) in values for name, values in self._form.only.items())
+                if taken and self._cell(row, level.budget):
+                    identity = self._cell(row, level.id).lstrip("'").rpartition(":")[2]
+                    key = self._cell(row, self._form.account), identity or self._cell(row, level.name)
+                    index.setdefault(key, []).append(row)
+            self._index[level.noun] = index
+        return self._index[level.noun].get((line.account, line.id or line.name), [])
 
     def budget(self, line: BudgetLine) -> float:
         """Its daily budget, account currency."""
@@ -149,12 +149,7 @@ def _check_others(sheet: _Sheet, export: Export, lines: Sequence[BudgetLine]) ->
 
 
 def _text(content: bytes, export: Export) -> Rows:
-    marked = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    wide = "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be" if content[:1] == b"\x00" else ""
-    try:
-        text = content.decode("utf-16" if marked else wide or "utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252")
+    text = decoded(content)
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=export.table.separator or ","))
     # A blank line is no cells here, and one empty cell in the export's table.
     return [row or [""] for row in rows]

@@ -141,6 +141,21 @@ def test_what_other_platforms_hold_is_told_and_kept_when_the_plan_is_replayed():
     assert made.booked_total_base == pytest.approx(30.0)
     assert made.asked_total_base == pytest.approx(30.005)
     assert made.carried_out(days).spend_base.sum() == pytest.approx(30.0 + 28.0)
+    other = [replace(row, channel="social") for row in SEARCH]
+    second = write_sheets(days, SCENARIO, "csv", plain(TWO), other, account=EURO)
+    assert second.carried_out(made.carried_out(days)).spend_base.sum() == pytest.approx(30.0 + 28.0)
+
+
+def test_hours_of_two_sheets_of_one_channel_are_the_mean_by_spend():
+    """Half of search follows its schedule, the other half the audience: the night has half of its usual spend."""
+    days = days_of((10, 0))
+    days.daypart_weights[:] = [0.0, 0.3, 0.3, 0.4]
+    halves = [replace(SEARCH[0], share=0.5)]
+    first = write_sheets(days, SCENARIO, "google_editor", google_editor(TWO), halves, account=EURO)
+    second = write_sheets(days, SCENARIO, "csv", plain(TWO), halves, account=EURO)
+    carried = second.carried_out(first.carried_out(days))
+    assert carried.spend_base[..., 0].sum() == pytest.approx(10.0)
+    assert carried.daypart_weights[0, 0, 0] == pytest.approx(SCENARIO.audience[0, 0] / 2.0)
 
 
 # ---- mappings --------------------------------------------------------------------------------------------------------
@@ -288,6 +303,26 @@ def test_a_decimal_comma_stays_one_and_is_quoted_where_commas_separate():
     export = b'campaign,budget\r\nDE search,"37,50"\r\nUK search,"1,5"\r\n'
     made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, SEARCH, account=EURO)
     assert lines_of(made)[1:3] == ['DE search,"12,50"', 'UK search,"20,00"']
+
+
+def test_a_cell_in_quotation_marks_keeps_them():
+    """Microsoft's own files quote every cell."""
+    export = b'"Campaign","Budget"\r\n"DE search","5.00"\r\n"UK search","5.00"\r\n'
+    made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, SEARCH, account=EURO)
+    assert lines_of(made) == ['"Campaign","Budget"', '"DE search","12.50"', '"UK search","20.00"']
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "gb18030", "cp1252"])
+def test_an_export_keeps_its_encoding(encoding: str):
+    """What Excel saves in China and in Germany comes back byte for byte, but for the budgets."""
+    name = "德国搜索广告系列" if encoding == "gb18030" else "Möbel DE"
+    export = f"Campaign\tBudget\r\n{name}\t5.00\r\nUK search\t5.00\r\n".encode(encoding)
+    rows = [replace(SEARCH[0], campaign=name), SEARCH[1]]
+    made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, rows, account=EURO)
+    (content,) = made.sheets.values()
+    assert content == f"Campaign\tBudget\r\n{name}\t12.50\r\nUK search\t20.00\r\n".encode(encoding)
+    back = read_back(made.sheets, "csv", export, SCENARIO, rows, account=EURO, days=days_of((12.5, 20)))
+    np.testing.assert_allclose(back.spend_base, made.booked.spend_base)
 
 
 def test_amazon_gets_numbers_and_an_operation_in_our_rows_alone():
