@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 
 
@@ -42,6 +43,16 @@ class PlannedDays:
     def end_day(self) -> int:
         """The day after the last one."""
         return self.first_day + len(self.spend_base)
+
+    def decision(self, day: int) -> Decision:
+        """What is to be done on one of the days, one world, before projection."""
+        row = day - self.first_day
+        return Decision(
+            spend_base=self.spend_base[[row]],
+            daypart_weights=self.daypart_weights[None],
+            discount_frac=self.discount_frac[[row]],
+            mechanic=self.mechanic[[row]],
+        )
 
     def put_into(self, plan: ScheduledPolicy) -> ScheduledPolicy:
         """A plan with these days in place of its own. Dayparts are those of these days."""

@@ -84,6 +84,7 @@ def verify_command(
         console.print(line, markup=False)
     notes = [
         (len(contents.acts) - _ACTS_SHOWN, "earlier acts of operators are left out here; --json lists all"),
+        (report.campaign_events, "entries are events of campaigns"),
         (report.withdrawals, "decisions were answered by the plan, because the store failed; its answers count"),
         (contents.stray_outcomes, "outcomes belong to rows or cells that were not decided"),
         *(

@@ -16,9 +16,9 @@ from xbopt.service.store.recording import allocation_of, shadow_probabilities
 # A pattern that ends in a dollar, as services before had it, lets a line break pass at the end.
 _KEY = re.compile(r"[A-Za-z0-9._:\-]{1,128}\n?")
 _KEY_OF_ACT = re.compile(r"([0-9]+)-[0-9a-f]{16}")
-_LAST_YEAR_US = 4_102_444_800_000_000
+LAST_YEAR_US = 4_102_444_800_000_000
 """The year 2100; a clock that was never set says 1970."""
-_OUTCOME_YEARS_US = (946_684_800_000_000, _LAST_YEAR_US)
+_OUTCOME_YEARS_US = (946_684_800_000_000, LAST_YEAR_US)
 _ANY_YEAR_US = (-62_135_596_800_000_000, 253_402_300_800_000_000)
 _LAST_STEP = 2**31
 _LAST_REVISION = 1_000_000
@@ -59,7 +59,7 @@ def decision_complaint(key: str, entry: DecisionEntry, schema: Schema) -> str:
         return "it holds no decision."
     if not _KEY.fullmatch(key):
         return "no decision can have this name."
-    if not 0 <= entry.created_us < _LAST_YEAR_US:
+    if not 0 <= entry.created_us < LAST_YEAR_US:
         return f"its time is {entry.created_us}; microseconds from 1970 to 2100 are possible."
     for step in entry.steps:
         if not 0 <= step <= _LAST_STEP:
@@ -216,7 +216,7 @@ def act_complaint(key: str, entry: AdministrationEntry) -> str:
     found = _KEY_OF_ACT.fullmatch(key)
     if found is None or int(found[1]) != entry.at_us:
         return f"its time is {entry.at_us}, which does not go with its name."
-    return "" if entry.at_us < _LAST_YEAR_US else f"its time is {entry.at_us}; years up to 2100 are possible."
+    return "" if entry.at_us < LAST_YEAR_US else f"its time is {entry.at_us}; years up to 2100 are possible."
 
 
 def _outside(name: str, array: "FloatArray | IntArray", low: float | None, high: float | None) -> str:

@@ -20,6 +20,7 @@ from xbopt.service.store.entries import (
     Action,
     AdministrationEntry,
     BundleEntry,
+    CampaignEntry,
     DecisionEntry,
     NewEntry,
     OutcomeEntry,
@@ -28,7 +29,9 @@ from xbopt.service.store.entries import (
 )
 
 _ENCODER = msgspec.msgpack.Encoder()
-EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
+EntryType = TypeVar(
+    "EntryType", AdministrationEntry, BundleEntry, CampaignEntry, DecisionEntry, OutcomeEntry, ShadowEntry
+)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
 _BY_ROW = ("episode_ids", "steps", "policy", "source", "guardrails")
 _HALF = "<f4"

@@ -1,0 +1,176 @@
+"""Told totals as logs of sums by stretch of days, beside those of a batch of worlds, and the noise of each.
+
+Only what was told is compared, at the split in which it was told: a total over regions is one statistic and not six.
+Clicks and impressions are summed over segments. Given the world, told figures differ from expected ones by the market's
+daily shocks, which all figures of a cell share, and by counting; both follow from the scenario.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xbopt.campaigns.tracking.tracker import TrackedDay
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.env.day_results import DayResults, expected_counts
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.step import DayOutcome
+
+COMPARED: tuple[str, ...] = ("clicks", "impressions", "visits", "orders", "gross_revenue_base")
+ALL = -1
+"""In a place: a sum over the whole axis."""
+MOST_STRETCHES = 6
+_SHORTEST_STRETCH = 7
+# No model is nearer to a real market than this, in logs.
+_FLOOR = 0.01
+_OVER_SEGMENTS = ("clicks", "impressions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldSums:
+    """``M`` statistics of ``B`` worlds; logs are of 1 plus the sum.
+
+    Attributes:
+        told: Logs of what was told ``(M,)``.
+        worlds: Logs of what each world expects ``(B, M)``.
+        noise: Covariance of the told logs, given the world ``(M, M)``.
+        places: Region, segment and channel of each ``(M, 3)``; ``ALL`` for a sum over the axis.
+    """
+
+    told: FloatArray
+    worlds: FloatArray
+    noise: FloatArray
+    places: IntArray
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of a figure over the days of a stretch that tell it at the same split; cells are the model's."""
+
+    told: FloatArray
+    worlds: FloatArray
+    cells: dict[int, FloatArray] = field(default_factory=dict[int, FloatArray])
+
+
+class SumsOfDays:
+    """Sums over the days, of what was told and of what a batch of worlds expects of the same entries."""
+
+    def __init__(self, market: MarketParameters, days: Sequence[TrackedDay]) -> None:
+        """Nothing is summed yet.
+
+        Args:
+            market: The market.
+            days: The days that are over.
+        """
+        self._market, self._days = market, days
+        count = max(1, min(MOST_STRETCHES, len(days) // _SHORTEST_STRETCH))
+        self._stretch = [day * count // len(days) for day in range(len(days))]
+        self._sums: dict[tuple[int, str, tuple[int, ...]], _Sums] = {}
+
+    def add(self, day: int, outcome: DayOutcome) -> None:
+        """Add a day as the worlds expect it; days come in order."""
+        over = self._days[day]
+        expected_of_worlds = _figures(DayResults.of(outcome), expected_counts(outcome))
+        of_model = _figures(over.modelled, over.modelled_visits)
+        for name in COMPARED:
+            told = None if over.told is None else over.told.figures.get(name)
+            if told is None or np.isnan(told).all():
+                continue
+            told = told if told.ndim == 3 else told[..., None]
+            known = ~np.isnan(told)
+            totals = tuple(axis for axis in range(3) if told.shape[axis] == 1)
+            expected = expected_of_worlds[name]
+            seen = np.where(known, told, 0.0)
+            mine = np.where(known, expected.sum(axis=tuple(axis + 1 for axis in totals), keepdims=True), 0.0)
+            if name in _OVER_SEGMENTS:
+                seen, mine = seen.sum(axis=1, keepdims=True), mine.sum(axis=2, keepdims=True)
+            key = (self._stretch[day], name, seen.shape)
+            sums = self._sums.setdefault(key, _Sums(np.zeros_like(seen), np.zeros_like(mine)))
+            sums.told, sums.worlds = sums.told + seen, sums.worlds + mine
+            sums.cells[day] = of_model[name][0] * known
+
+    def result(self) -> ToldSums | None:
+        """The statistics; None where nothing was told."""
+        parts = [
+            self._of_stretch({key: sums for key, sums in self._sums.items() if key[0] == stretch})
+            for stretch in sorted({key[0] for key in self._sums})
+        ]
+        parts = [part for part in parts if len(part.told)]
+        if not parts:
+            return None
+        ends = np.cumsum([0, *(len(part.told) for part in parts)])
+        noise = np.zeros((ends[-1], ends[-1]))
+        for part, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
+            noise[start:end, start:end] = part.noise  # days of different stretches share no chance
+        return ToldSums(
+            told=np.concatenate([part.told for part in parts]),
+            worlds=np.concatenate([part.worlds for part in parts], axis=1),
+            noise=noise,
+            places=np.concatenate([part.places for part in parts]),
+        )
+
+    def _of_stretch(self, groups: dict[tuple[int, str, tuple[int, ...]], _Sums]) -> ToldSums:
+        days = sorted({day for sums in groups.values() for day in sums.cells})
+        regions, segments, channels, _ = self._market.shape
+        visits = np.stack([self._days[day].modelled.visits[0] for day in days]).ravel()
+        orders = np.stack([self._days[day].modelled.orders[0] for day in days]).ravel()
+        told: list[float] = []
+        worlds: list[FloatArray] = []
+        places: list[tuple[int, ...]] = []
+        # Share of each day's cell in a statistic, by what its chance is.
+        by_shock: list[FloatArray] = []
+        by_visits: list[FloatArray] = []
+        by_orders: list[FloatArray] = []
+        own: list[float] = []
+        nothing = np.zeros(len(visits))
+        basket = np.broadcast_to(self._market.orders.basket_cv**2, (len(days), regions, segments)).ravel()
+        for (_, name, shape), sums in groups.items():
+            lengths = (regions, segments, channels + 1 if name == "clicks" else channels if name == "impressions" else 1)
+            empty = np.zeros((regions, segments, lengths[2]))
+            cells = np.stack([sums.cells.get(day, empty) for day in days])
+            for index in np.ndindex(*shape):
+                expected = sums.worlds[:, *index]
+                if not expected.any():
+                    continue
+                at = tuple(
+                    ALL if have == 1 and want > 1 else where
+                    for where, have, want in zip(index, shape, lengths, strict=True)
+                )
+                part = np.zeros(cells.shape[:3])
+                chosen = tuple(slice(None) if where == ALL else slice(where, where + 1) for where in at)
+                part[:, chosen[0], chosen[1]] = cells[:, chosen[0], chosen[1], chosen[2]].sum(axis=3)
+                total = part.sum() + 1.0
+                share = part.ravel() / total
+                told.append(float(np.log1p(sums.told[index])))
+                worlds.append(np.log1p(expected))
+                places.append(at[:2] + (ALL if lengths[2] == 1 else at[2],))
+                by_shock.append(nothing if name == "impressions" else share)
+                by_visits.append(share if name in ("clicks", "visits") else nothing)
+                is_order = name in ("orders", "gross_revenue_base")
+                by_orders.append(share if is_order else nothing)
+                counting = (total - 1.0) / total**2 if name == "clicks" else 0.0
+                if name == "gross_revenue_base":
+                    counting = float((share**2 * basket / np.maximum(orders, 0.1)).sum())
+                own.append(counting + _FLOOR**2)
+        shock, of_visits, of_orders = (
+            np.array(rows).reshape(len(rows), -1) for rows in (by_shock, by_visits, by_orders)
+        )
+        noise = self._market.demand.shock_cv**2 * shock @ shock.T + np.diag(own)
+        noise += of_visits / np.maximum(visits, 0.1) @ of_visits.T + of_orders / np.maximum(orders, 0.1) @ of_orders.T
+        return ToldSums(
+            told=np.array(told),
+            worlds=np.array(worlds).T,
+            noise=noise,
+            places=np.array(places, dtype=np.int64).reshape(-1, 3),
+        )
+
+
+def _figures(results: DayResults, visits_by_source: FloatArray) -> dict[str, FloatArray]:
+    """A day by figure, each ``(B, R, S, X)``; ``X`` has one entry where a figure has no channels."""
+    return {
+        "clicks": visits_by_source,
+        "impressions": results.impressions,
+        "visits": results.visits[..., None],
+        "orders": results.orders[..., None],
+        "gross_revenue_base": results.gross_revenue_base[..., None],
+    }
