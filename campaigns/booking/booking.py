@@ -35,7 +35,8 @@ class Booking:
         account: The account that the sheets are for.
         sheets: What each file holds, by name; the name has the days that it is for.
         check: Every cell that is not what the plan asks for.
-        asked_base: What the plan wants spent through this platform ``(N, R, S, C)``, base currency.
+        share: Part of each cell's spend that goes through this platform ``(R, S, C)``.
+        asked_base: What the plan wants spent through it ``(N, R, S, C)``, base currency.
         booked: What the platform will do by these sheets. Spend is its own alone, so that sheets of several platforms
             add up. Discounts are no platform's business and stay the plan's.
     """
@@ -44,8 +45,14 @@ class Booking:
     account: Account
     sheets: Mapping[str, bytes] = field(repr=False)
     check: tuple[CheckRow, ...] = field(repr=False)
+    share: FloatArray = field(repr=False)
     asked_base: FloatArray = field(repr=False)
     booked: PlannedDays = field(repr=False)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Positions of the channels that the sheets are about."""
+        return tuple(np.flatnonzero(self.share.sum(axis=(0, 1)) > 0.0).tolist())
 
     @property
     def asked_total_base(self) -> float:
@@ -127,6 +134,7 @@ def write_sheets(
         account=account,
         sheets=sheets,
         check=check,
+        share=takes.share.sum(axis=0),
         asked_base=asked.sum(axis=1),
         booked=replace(
             days,

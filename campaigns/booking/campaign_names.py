@@ -61,11 +61,21 @@ def _cells_by_name(line: BudgetLine, export: Export, scenario: Scenario) -> tupl
     regions = _said(line.name, [(region.id, (region.id, region.name, region.country)) for region in market.regions])
     segments = _said(line.name, [(each.id, (each.id, each.name)) for each in scenario.document.segments])
     channels = _said(line.name, [(each.id, (each.id, each.name)) for each in scenario.document.channels])
-    return (
-        list(scenario.regions) if len(scenario.regions) == 1 else regions,
-        segments,
-        channels or [each for each in scenario.channels if each in export.platform.channels],
-    )
+    only = list(scenario.regions) if len(scenario.regions) == 1 else regions
+    return only, segments, channels or _channels_of_kind(line, export, scenario)
+
+
+def _channels_of_kind(line: BudgetLine, export: Export, scenario: Scenario) -> list[str]:
+    """Channels with the platform's name, else of the kind of media that the line's name tells, else of the platform's.
+
+    An import finds the channels of a platform's spend by the same kinds.
+    """
+    from xbopt.calibration.scenario.channels import kinds_of
+
+    if named := [each for each in scenario.channels if each in export.platform.channels]:
+        return named
+    kinds = kinds_of([line.name]) or kinds_of([export.platform.id])
+    return [each for each in scenario.channels if kinds and kinds_of([each]) == kinds]
 
 
 def _said(name: str, known: Iterable[tuple[str, Sequence[str]]]) -> list[str]:

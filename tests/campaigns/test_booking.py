@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.campaigns.exports import Campaign, amazon, google_bulk, google_editor, meta, microsoft, plain, text, workbook
+from tests.campaigns.booking_exports import (
+    Campaign,
+    amazon,
+    google_bulk,
+    google_editor,
+    meta,
+    microsoft,
+    plain,
+    text,
+    workbook,
+)
 from xbopt.campaigns.booking.account import Account, account_of
 from xbopt.campaigns.booking.amounts import whole_units
 from xbopt.campaigns.booking.booking import Booking, write_sheets
@@ -168,6 +178,15 @@ def test_names_that_are_unmistakable_need_no_mapping():
     )
     made = write_sheets(days_of((10, 20)), SCENARIO, "google_editor", export, None, account=EURO)
     np.testing.assert_allclose(by_region(made), [[10.0, 10.0]])
+
+
+def test_a_kind_of_media_in_a_name_or_the_platform_tells_the_channel():
+    """Reels are short video, which this plan has not; nothing but a country is Meta's usual kind, social."""
+    days = days_of((10, 20), social=6.0)
+    made = write_sheets(days, SCENARIO, "meta", meta([Campaign(id="1", name="Lamps DE")]), None, account=EURO)
+    assert made.channels == (SCENARIO.channels.index("social"),)
+    with pytest.raises(UsageError, match="Reels DE"):
+        write_sheets(days, SCENARIO, "meta", meta([Campaign(id="1", name="Reels DE")]), None, account=EURO)
 
 
 def test_names_that_leave_it_open_are_refused_with_what_to_write():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.campaigns.exports import EXPORTS, Campaign
+from tests.campaigns.booking_exports import EXPORTS, Campaign
 from xbopt.campaigns.booking.account import Account
 from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.mapping import MappedCampaign

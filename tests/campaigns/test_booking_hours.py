@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from tests.campaigns.exports import Campaign, google_editor, tiktok
+from tests.campaigns.booking_exports import Campaign, google_editor, tiktok
 from xbopt.campaigns.booking.account import Account
 from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.hours import (
