@@ -28,6 +28,7 @@ from xbopt.campaigns.events import (
 from xbopt.campaigns.ledger import Ledger
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.tracking.filling import spread
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.loading import load_scenario
@@ -78,6 +79,8 @@ class CampaignRecord:
         scenario: What the seller believed when it began.
         plan: What is done on each day as far as nobody decides otherwise, with all approved proposals in it.
         ledger: Its money.
+        discount_frac: Discounts as decided, and as planned where nothing is decided ``(T, R, S)``.
+        mechanic: Mechanics likewise ``(T, R, S)``.
         proposals: By name, in their order.
         days: What is known, by day.
         told_us: When each of these days was told last, by day.
@@ -97,6 +100,8 @@ class CampaignRecord:
     scenario: Scenario
     plan: ScheduledPolicy
     ledger: Ledger
+    discount_frac: FloatArray
+    mechanic: IntArray
     proposals: Mapping[str, Proposal] = field(default_factory=dict[str, Proposal])
     days: Mapping[int, ActualDay] = field(default_factory=dict[int, ActualDay])
     told_us: Mapping[int, int] = field(default_factory=dict[int, int])
@@ -164,17 +169,30 @@ class CampaignRecord:
             case Booked():
                 return replace(self, bookings=(*self.bookings, event))
             case Decided():
-                return replace(
-                    self,
-                    decisions=(*self.decisions, event),
-                    ledger=self.ledger.with_added(self._fitting(event.days.days())),
-                )
+                return self._decided(event)
             case RolledOut():
                 return replace(self, share=event.share)
             case Closed():
                 return replace(self, closed=event.reason, ledger=self.ledger.without_reserved())
             case Opened():
                 raise CampaignError(f"The campaign {self.name} is open already.")
+
+    def _decided(self, event: Decided) -> "CampaignRecord":
+        days = self._fitting(event.days.days())
+        names = [f"{region}/{segment}" for region in self.scenario.regions for segment in self.scenario.segments]
+        asked = np.array([not event.units or name in event.units for name in names])
+        asked = asked.reshape(self.plan.discount_frac.shape[1:])
+        there = slice(days.first_day, days.end_day)
+        discount, mechanic = self.discount_frac.copy(), self.mechanic.copy()
+        discount[there] = np.where(asked, days.discount_frac, discount[there])
+        mechanic[there] = np.where(asked, days.mechanic, mechanic[there])
+        return replace(
+            self,
+            decisions=(*self.decisions, event),
+            ledger=self.ledger.with_added(days),
+            discount_frac=discount,
+            mechanic=mechanic,
+        )
 
     def _told(self, event: ToldActuals, entry: CampaignEntry) -> "CampaignRecord":
         days, told, ledger = dict(self.days), dict(self.told_us), self.ledger
@@ -217,8 +235,13 @@ class CampaignRecord:
         except OverspendError as error:
             raise OverspendError(f"The proposal {proposal.id} cannot be approved any more. {error}") from error
         approved = replace(proposal, state="approved", approved_by=entry.actor)
+        days = slice(proposal.days.first_day, proposal.days.end_day)
+        discount, mechanic = self.discount_frac.copy(), self.mechanic.copy()
+        discount[days], mechanic[days] = proposal.days.discount_frac, proposal.days.mechanic
         return replace(
             self,
+            discount_frac=discount,
+            mechanic=mechanic,
             proposals={**self.proposals, proposal.id: approved},
             plan=proposal.days.put_into(self.plan),
             ledger=ledger,
@@ -286,6 +309,8 @@ def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
             mechanic=days.mechanic,
         ),
         ledger=ledger,
+        discount_frac=days.discount_frac,
+        mechanic=days.mechanic,
         requests={entry.request: 1} if entry.request else {},
     )
 
@@ -321,7 +346,7 @@ def unpacked_scenario(packed: bytes, draws: bytes, scenario_hash: str) -> Scenar
 
 
 def carried_out(record: CampaignRecord) -> PlannedDays:
-    """What was done or is to be done on all days, as far as it is decided: money as committed, prices as planned."""
+    """What was done or is to be done on all days, as far as it is decided: money as committed, prices as decided."""
     plan = record.plan
     return PlannedDays(
         first_day=0,
@@ -331,6 +356,6 @@ def carried_out(record: CampaignRecord) -> PlannedDays:
             plan.spend_base,
         ),
         daypart_weights=plan.daypart_weights,
-        discount_frac=plan.discount_frac,
-        mechanic=plan.mechanic,
+        discount_frac=record.discount_frac,
+        mechanic=record.mechanic,
     )

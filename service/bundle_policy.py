@@ -17,8 +17,9 @@ from xbopt.core.decisions.policy import Morning, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.service.bundle.schema import INPUTS
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import Beside
-from xbopt.service.deciding.reading import Batch, RequestError
+from xbopt.service.deciding.reading import RequestError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

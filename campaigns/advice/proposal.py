@@ -189,9 +189,9 @@ def _replanned(standing: Standing, before: Tracked, end_day: int) -> list[Decisi
     left = free_ledger(standing.record, first_day, days)
     replanner = replanning_around(standing.market, standing.record.plan)
     spend = replanner.spend_ahead(replace(before.observe(), remaining=left))[0]
-    plan: ScheduledPolicy = replace(standing.record.plan, spend_base=np.concatenate([
-        standing.record.plan.spend_base[:first_day], spend
-    ]))
+    plan: ScheduledPolicy = replace(
+        standing.record.plan, spend_base=np.concatenate([standing.record.plan.spend_base[:first_day], spend])
+    )
     planned = PlannedDays.of(plan, first_day, end_day)
     return [planned.decision(day) for day in range(first_day, end_day)]
 

@@ -130,9 +130,7 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
         outlook=ahead,
         missing_days=record.missing_days,
         waiting=tuple(name for name, one in record.proposals.items() if one.state == "open"),
-        alarms=alarms_of(
-            standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day
-        ),
+        alarms=alarms_of(standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
     )
 
 

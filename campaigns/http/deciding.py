@@ -14,16 +14,16 @@ import numpy as np
 from xbopt.campaigns.campaign_book import CampaignBook, EventStore, WithEntries
 from xbopt.campaigns.events import Decided, PlanBytes
 from xbopt.campaigns.http.bodies import Arm, AskDecision
+from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.record import CampaignRecord
-from xbopt.campaigns.tracking.mornings import Mornings
 from xbopt.core.arrays import IntArray
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle_policy import observed_batch
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import arm_uniform
-from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import KillMode
 from xbopt.service.http.problems import ProblemError
 from xbopt.service.store.entries import Entry, request_of

@@ -30,10 +30,10 @@ from xbopt.campaigns.http.bodies import (
 from xbopt.campaigns.http.deciding import DayDecided, DayDecisions, arm_propensity, check_bundle
 from xbopt.campaigns.http.proposing import Proposer, planned_again
 from xbopt.campaigns.http.rewards import Rewards
+from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.opening import DecidingPolicy, opening
 from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.rollout import roll_out_figures
-from xbopt.campaigns.tracking.mornings import Mornings
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy

@@ -13,9 +13,10 @@ from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
-from xbopt.service.deciding.reading import Batch, RequestReader, is_featured
+from xbopt.service.deciding.reading import RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
 _STORED = "RSCHFGEK"

@@ -9,8 +9,8 @@ from xbopt.core.decisions.limits import Limits
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours
 from xbopt.service.bundle.schema import Schema
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.caps import SpendCaps
-from xbopt.service.deciding.reading import Batch
 
 # As in core.feasibility: caps are aimed at with a margin for rounding.
 _SHAVE = 1.0 - 1e-11

@@ -9,7 +9,7 @@ import msgspec
 
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import Allocator
-from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
 from xbopt.service.http.answering import Answering
 from xbopt.service.http.bulk import BulkThread

@@ -18,7 +18,7 @@ from xbopt.core.errors import SupportError, UsageError
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.allocator import INCUMBENT
-from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.store.contents import Contents
 from xbopt.service.store.drawn_rows import cell_factors, drawn_rows, logged_factors, shadow_rows
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry

@@ -8,7 +8,8 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.service.bundle.schema import OUTPUTS, Schema
 from xbopt.service.deciding.allocator import INCUMBENT, STOPPED, Allocation
-from xbopt.service.deciding.reading import MISSING, is_featured
+from xbopt.service.deciding.batch import MISSING
+from xbopt.service.deciding.reading import is_featured
 from xbopt.service.deciding.requests import BESIDE, Outcome
 from xbopt.service.store.entries import AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.recording import allocation_of, shadow_probabilities
@@ -91,9 +92,7 @@ def _input_complaint(allocation: Allocation, schema: Schema) -> str:
     if batch.held is not None and (complaint := _outside("held", batch.held, -1, most)):
         return complaint
     beside = {
-        name: array.astype(np.float64)
-        for name, array in batch.beside()
-        if name.startswith(("granted_", "incumbent_"))
+        name: array.astype(np.float64) for name, array in batch.beside() if name.startswith(("granted_", "incumbent_"))
     }
     for name, array in beside.items():
         if complaint := _outside(name, array, 0.0, np.finfo(np.float64).max):

@@ -1,9 +1,10 @@
 """Services with campaigns for the tests: several replicas in one process, and what they hold against the store."""
 
+import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
@@ -20,6 +21,7 @@ from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.metrics import Metrics
+from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM
 from xbopt.service.http.tokens import Tokens
 from xbopt.service.store.contents import Contents
 from xbopt.service.store.group_commit import GroupCommit
@@ -142,3 +144,28 @@ def ask_campaign_until_it_ends(
             one.result(timeout=60)
     served.process.wait(timeout=10)
     return sent, answered
+
+
+async def post(client: httpx.AsyncClient, path: str, body: object, status: int = 200) -> Json:
+    answer = await client.post(f"/v1/campaigns{path}", json=body)
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert answer.headers["content-type"] == PROBLEM
+        assert answer.json()["status"] == status
+    return answer.json()
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(work())
+
+
+def asking(decision: str, date: str, **more: object) -> Json:
+    return {"decision_id": decision, "date": date, **more}
+
+
+def first_day(exported: Exported) -> str:
+    return str(exported.market.scenario.start)
+
+
+def day(exported: Exported, number: int) -> str:
+    return str(exported.market.scenario.date_of(number))
