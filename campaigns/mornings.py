@@ -11,6 +11,7 @@ from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.record import CampaignRecord, carried_out
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
@@ -34,11 +35,11 @@ class Mornings:
         self._markets: OrderedDict[str, MarketParameters] = OrderedDict()
         self._trails: OrderedDict[str, tuple[ActualDay | None, Tracked, list[_Day]]] = OrderedDict()
 
-    def market(self, record: CampaignRecord) -> MarketParameters:
-        """The seller's own model of a campaign."""
-        name = record.scenario.hash
-        market = _kept(self._markets, name)
-        return market or _put(self._markets, name, build_market(record.scenario), _MOST_MARKETS)
+    def market(self, scenario: Scenario) -> MarketParameters:
+        """The seller's own model by a scenario."""
+        return _kept(self._markets, scenario.hash) or _put(
+            self._markets, scenario.hash, build_market(scenario), _MOST_MARKETS
+        )
 
     def at(self, record: CampaignRecord, day: int) -> Tracked:
         """Where a campaign stands on the morning of a day: the same as `track`.
@@ -50,7 +51,7 @@ class Mornings:
         before, planned = record.days.get(-1), carried_out(record)
         kept = _kept(self._trails, record.name)
         if kept is None or kept[0] is not before or kept[1].market.scenario.hash != record.scenario.hash:
-            kept = (before, Tracked.start(self.market(record), before), list[_Day]())
+            kept = (before, Tracked.start(self.market(record.scenario), before), list[_Day]())
         _, start, trail = kept
         same = 0
         while same < min(day, len(trail)):

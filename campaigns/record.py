@@ -4,6 +4,7 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -324,6 +325,7 @@ def packed_scenario(scenario: Scenario) -> tuple[bytes, bytes]:
     return zlib.compress(text.encode(), 6), b"" if scenario.draws is None else scenario.draws.content
 
 
+@lru_cache(maxsize=32)
 def unpacked_scenario(packed: bytes, draws: bytes, scenario_hash: str) -> Scenario:
     """The scenario of `packed_scenario`.
 

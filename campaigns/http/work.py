@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,7 +48,6 @@ from xbopt.service.http.problems import ProblemError
 from xbopt.service.store.entries import CampaignEntry, Entry, Happened, campaign_key
 from xbopt.service.store.interface import Place, StoreError
 from xbopt.service.store.recording import decode_entry
-from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 _FILES = (("uncertainty", "draws"), ("history", "before", "file"))
@@ -84,7 +84,7 @@ class CampaignWork:
             CampaignError: The name is taken, or the bundle is for another scenario.
             XboptError: The plan cannot be used.
         """
-        market = build_market(_scenario(asked.scenario))
+        market = self._mornings.market(_scenario(asked.scenario))
         policy = None
         if asked.decides == "policy":
             check_bundle(asked.name, market.scenario, allocator)
@@ -101,7 +101,7 @@ class CampaignWork:
             UsageError: A figure does not fit the campaign.
         """
         record = self._known(name)
-        market = self._mornings.market(record)
+        market = self._mornings.market(record.scenario)
         days = [_actual_day(record, one, market) for one in asked.days]
         files = [ToldFile(name=one.name, sha256=one.sha256, profile=one.profile, rows=one.rows) for one in asked.files]
         event = ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=list(asked.notes))
@@ -245,6 +245,7 @@ def _receipt(entry: Entry) -> Receipt:
     return Receipt(entry.seq, entry.hash.hex())
 
 
+@lru_cache(maxsize=16)
 def _scenario(text: str) -> Scenario:
     """A scenario by its text, or the name of a shipped one; no other file is read for a client.
 

@@ -28,7 +28,7 @@ def with_days(record: CampaignRecord, *days: ActualDay) -> CampaignRecord:
 def same(mornings: Mornings, record: CampaignRecord, day: int) -> bool:
     kept = mornings.at(record, day).observe()
     days = [record.days[one] for one in sorted(record.days) if one < day]
-    fresh = track(mornings.market(record), days, carried_out(record), until=day).observe()
+    fresh = track(mornings.market(record.scenario), days, carried_out(record), until=day).observe()
     return all(np.array_equal(getattr(kept, name), getattr(fresh, name)) for name in ("regions", "cells", "channels"))
 
 

@@ -101,7 +101,9 @@ def test_two_replicas_never_grant_the_same_money(tactic: Exported, store_url: st
             clients[0].post(f"/v1/campaigns/{name}/proposals", json={"first": day(tactic, 6)}),
             clients[1].post(f"/v1/campaigns/{name}/proposals", json={"first": day(tactic, 8)}),
         )
-        assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers[16:]]
+        assert {answer.status_code for answer in answers[:16]} == {200}
+        # A proposal may lose its money to decisions again and again while it is worked out; then it says so.
+        assert {answer.status_code for answer in answers[16:]} <= {200, 409}
         for one, other in zip(answers[:16:2], answers[1:16:2], strict=True):
             assert one.json()["decision"] == other.json()["decision"]  # both replicas were asked for it
 
@@ -377,7 +379,7 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
             for path, body in [("", opening("spring", request="r0")), *sent]:
                 told = client.post(f"/v1/campaigns{path}", json=body)
                 assert told.status_code == 200, told.text
-        some, told_before = ask_campaign_until_it_ends(served, tactic, "spring", seconds=1.5, name=f"life{life}")
+        some, told_before = ask_campaign_until_it_ends(served, tactic, "spring", name=f"life{life}")
         sent += some
         acknowledged += told_before
     assert len(acknowledged) > 5
