@@ -52,6 +52,12 @@ class Office:
         assert answer.code == 0, answer.err
         return json.loads(answer.out)
 
+    def tell(self, seller: SimulatedSeller, day: int) -> None:
+        """Tell what the week before a day brought."""
+        files = seller.export(self.folder, days=WEEK)
+        answers = ("--currency", "EUR", "--zone", "Europe/Berlin", "--key-file", self.folder / "key")
+        self.ask("actuals", "spring", *files, *answers, "--until", self.scenario.date_of(day - 1))
+
     def export(self) -> dict[str, Path]:
         """Today's exports of campaigns, with the budgets that they have now."""
         regions = list(COUNTRIES)
@@ -74,8 +80,11 @@ class Office:
     def upload(self, name: str, proposal: str, template: Path | None) -> None:
         """Book a proposal for a platform, and spend from now on what its sheet says."""
         chosen = () if template is None else ("--template", template)
-        told = self.ask("book", name, proposal, "--for", "csv" if template is None else template.stem,
-                        "--each", "mean", "--currency", "EUR", "--zone", "Europe/Berlin", "-o", self.folder, *chosen)  # fmt: skip
+        account = ("--currency", "EUR", "--zone", "Europe/Berlin")
+        platform = "csv" if template is None else template.stem
+        told = self.ask(
+            "book", name, proposal, "--for", platform, "--each", "mean", *account, "-o", self.folder, *chosen
+        )
         assert told["read_back_difference_base"] == pytest.approx(0.0, abs=1e-6)
         for file in map(Path, told["files"]):  # type: ignore[arg-type]
             self._read(file.read_bytes().decode("utf-8-sig"))
@@ -118,16 +127,14 @@ def test_sixty_days_through_files_earn_what_the_same_policy_earns_inside(tmp_pat
     discount = scenario.plan.discount_frac
     for day in range(scenario.days):
         if day and day % WEEK == 0:
-            office.ask("actuals", "spring", *seller.export(tmp_path, days=WEEK), "--currency", "EUR",
-                       "--zone", "Europe/Berlin", "--until", scenario.date_of(day - 1), "--key-file", tmp_path / "key")  # fmt: skip
+            office.tell(seller, day)
             last = scenario.date_of(min(day + WEEK, scenario.days) - 1)
             proposal = office.ask("propose", "spring", "--until", last, "--by", "ann")["proposal"]
             office.ask("approve", "spring", proposal, "--by", "bob")
             for template in (*office.export().values(), None):
                 office.upload("spring", str(proposal), template)
         seller.play(decided(office.budgets, scenario, discount[day]))
-    office.ask("actuals", "spring", *seller.export(tmp_path, days=WEEK), "--currency", "EUR", "--zone", "Europe/Berlin",
-               "--until", scenario.date_of(scenario.days - 1), "--key-file", tmp_path / "key")  # fmt: skip
+    office.tell(seller, scenario.days)
     closed = office.ask("close", "spring", "--panel", tmp_path / "panel.parquet")
     assert closed["known_days"] == scenario.days
     inside = _inside(scenario)
