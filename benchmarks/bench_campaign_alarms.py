@@ -35,7 +35,7 @@ from xbopt.simulator.parameters import MarketParameters
 SCATTER = 0.15
 """Coefficient of variation of a day's spend of a channel in a region around what it was granted."""
 MOST = 0.05
-_TOTALS = {"visits": 1, "orders": 1, "gross_revenue_base": 1, "spend_base": 1, "clicks": 1, "impressions": 1}
+_TOTALS = ("visits", "orders", "gross_revenue_base", "spend_base", "clicks", "impressions")
 
 
 def books(market: MarketParameters, world: int, *, full: bool) -> tuple[list[ActualDay], PlannedDays, FloatArray]:
@@ -54,16 +54,19 @@ def books(market: MarketParameters, world: int, *, full: bool) -> tuple[list[Act
         spent.append(outcome.decision.spend_base[0].sum(axis=1))
         told.append(actual_day_of(outcome, clicks.day(day, outcome), run.state))
     if not full:
-        told = [
-            ActualDay(
-                day=each.day,
-                figures={
-                    name: array.sum(axis=1, keepdims=True) for name, array in each.figures.items() if name in _TOTALS
-                },
-            )
-            for each in told
-        ]
+        told = told_exports(told)
     return told, PlannedDays.of(plan), np.stack(spent)
+
+
+def told_exports(told: list[ActualDay]) -> list[ActualDay]:
+    """What platforms and shop export of days: totals over segments, and nothing of the next morning."""
+    return [
+        ActualDay(
+            day=each.day,
+            figures={name: array.sum(axis=1, keepdims=True) for name, array in each.figures.items() if name in _TOTALS},
+        )
+        for each in told
+    ]
 
 
 def first_alarms(
