@@ -105,7 +105,7 @@ def test_the_same_seed_learns_the_same(quickstart, campaign):
 
 def test_net_sales_tell_order_values(launch):
     """A shop that books net sales tells as much of order values as one that tells gross revenue."""
-    told, planned, _, run = play_campaign(launch, 21, world=6)
+    told, planned, _, _ = play_campaign(launch, 21, world=6)
     gross = [only(day, lambda n, a: a if n in {"orders", "gross_revenue_base"} else None) for day in told[1:]]
     net = [only(day, lambda n, a: a if n in {"orders", "net_revenue_base"} else None) for day in told[1:]]
     one, two = (learn(track(launch, [told[0], *days], planned), seed=3).order_value for days in (gross, net))
