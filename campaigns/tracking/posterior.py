@@ -174,9 +174,10 @@ def _outside_of_worlds(
     start = tracked.market.customers.satisfaction_start
     mood = add_up(morning.satisfaction - start, 2) / tracked.market.shape[1]
     own = next_outside(tracked.market, morning.outside, draws.day(day), mood, day)
-    return OutsideState(
-        **{name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()}
-    )
+    mixed: dict[str, FloatArray] = {
+        name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()
+    }
+    return OutsideState(**mixed)
 
 
 def _repeated(decision: Decision, count: int) -> Decision:
@@ -220,7 +221,7 @@ def _told(tracked: Tracked) -> dict[str, BoolArray]:
 
 def _any_told(array: FloatArray | None) -> BoolArray:
     """Whether a figure ``(R, S)`` tells anything of a region ``(R,)``, or ``(1,)``."""
-    return np.zeros(1, dtype=np.bool_) if array is None else (~np.isnan(array)).any(axis=1)
+    return np.zeros(1, dtype=np.bool_) if array is None else np.logical_or.reduce(~np.isnan(array), axis=1)
 
 
 def _learnt(stated: FloatArray, before: FloatArray, after: FloatArray, told: BoolArray) -> Learnt:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.tracking.tracker import TrackedDay
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.day_results import DayResults, expected_counts
@@ -90,8 +91,8 @@ class SumsOfDays:
     def add(self, day: int, outcome: DayOutcome) -> None:
         """Add a day as the worlds expect it; days come in order."""
         over = self._days[day]
-        figures = {} if over.told is None else over.told.figures
-        figures = {name: told for name, told in figures.items() if not np.isnan(told).all()}
+        told_day = over.told or ActualDay(day=day, figures={})
+        figures = {name: told for name, told in told_day.figures.items() if not np.isnan(told).all()}
         revenue = [name for name in REVENUE if name in figures][:1]
         money = outcome.money
         of_worlds = {
