@@ -55,6 +55,7 @@ class WorldPosterior:
     """Worlds after the data.
 
     Attributes:
+        tracked: The campaign that they were learnt from.
         worlds: Their parameters, ``B`` worlds.
         state: Where each of them stands this morning.
         visits: What each channel's spend has brought in visits ``(R, C)``, against the scenario at the same spend.
@@ -64,6 +65,7 @@ class WorldPosterior:
         weighed_share: Effective share of worlds that plain weights would leave, 0..1; 1 where nothing was told.
     """
 
+    tracked: Tracked
     worlds: WorldParameters
     state: MarketState
     visits: Learnt
@@ -98,7 +100,7 @@ def learn(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> WorldPosterio
     ratios = {
         name: _learnt(getattr(stated, name), getattr(before, name), getattr(after, name), told[name]) for name in told
     }
-    return WorldPosterior(worlds=own, state=after.state, weighed_share=share, **ratios)
+    return WorldPosterior(tracked=tracked, worlds=own, state=after.state, weighed_share=share, **ratios)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
