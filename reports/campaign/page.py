@@ -6,7 +6,15 @@ from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.campaigns.standing import Standing
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.reports.campaign.tables import RETURN, LearntRow, learnt_rows, learnt_table, money_table, move_table, result_table
+from xbopt.reports.campaign.tables import (
+    RETURN,
+    LearntRow,
+    learnt_rows,
+    learnt_table,
+    money_table,
+    move_table,
+    result_table,
+)
 from xbopt.reports.campaign.words import CampaignWords
 from xbopt.reports.kit.chart_intervals import IntervalRow, interval_chart
 from xbopt.reports.kit.figures import Fact
@@ -191,6 +199,6 @@ def _learnt(rows: Sequence[LearntRow], numbers: NumberFormat) -> Section:
         key="learnt",
         title="What was learnt of this market",
         charts=charts,
-        legend="Dot: the mean of the worlds that fit the data. Line: nine of ten of them. Blue: the range leaves out 1.",
+        legend="Dot: mean of the worlds that fit the data. Line: nine of ten of them. Blue: the range leaves out 1.",
         tables=() if charts else (table,),
     )

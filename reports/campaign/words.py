@@ -48,11 +48,11 @@ class CampaignWords:
     """
 
     def __init__(self, scenario: Scenario, numbers: NumberFormat) -> None:
-        self._scenario, self._numbers = scenario, numbers
+        self._scenario, self.numbers = scenario, numbers
 
     def day(self, day: float) -> str:
         """A day of the horizon as a date."""
-        return self._numbers.day(self._scenario.date_of(int(day)))
+        return self.numbers.day(self._scenario.date_of(int(day)))
 
     def place(self, region: str | None, channel: str | None) -> str:
         """Where something is: a channel in a region, one of both, or everywhere."""
@@ -62,12 +62,12 @@ class CampaignWords:
     def alarm(self, alarm: Alarm) -> str:
         """An alarm: what it is, what to do, and what that is worth."""
         what, advice = _ALARMS[alarm.code](self, alarm), _ADVICE[alarm.advice]
-        worth = "" if alarm.worth_base is None else f" (worth {self._numbers.money(alarm.worth_base)})"
+        worth = "" if alarm.worth_base is None else f" (worth {self.numbers.money(alarm.worth_base)})"
         return f"{what[0].upper()}{what[1:]}: {advice}{worth}."
 
     def gain(self, gain: Gain, what: str) -> str:
         """What is gained, with its range, and whether that is clear."""
-        money = self._numbers
+        money = self.numbers
         size = money.signed(gain.mean, "money")
         between = f"{money.signed(gain.low, 'money')} to {money.signed(gain.high, 'money')} in nine of ten worlds"
         clear = "" if gain.is_clear else "; not clear, for the range holds 0"
@@ -79,7 +79,7 @@ class CampaignWords:
 
     def move(self, move: Move) -> str:
         """Money that moves, and why."""
-        money = self._numbers
+        money = self.numbers
         why = ", ".join(self.reason(reason) for reason in move.reasons)
         return (
             f"{self.place(move.region, move.channel)}: {money.signed(move.difference_base, 'money')} "
@@ -89,13 +89,13 @@ class CampaignWords:
 
     def drift(self, drift: Drift) -> str:
         """A change against the model."""
-        ratio = self._numbers.decimal(drift.ratio)
-        within = f"{self._numbers.decimal(drift.low)} to {self._numbers.decimal(drift.high)}"
+        ratio = self.numbers.decimal(drift.ratio)
+        within = f"{self.numbers.decimal(drift.low)} to {self.numbers.decimal(drift.high)}"
         return f"{_FIGURES[drift.measure]} of {self.place(drift.region, drift.source)}: {ratio} ({within})"
 
     def status(self, status: Status) -> Iterator[str]:
         """Where a campaign stands: its money, what is ahead of it, then its alarms."""
-        numbers, money = self._numbers, status.money
+        numbers, money = self.numbers, status.money
         when = "before its first day" if status.today == 0 else f"known up to {self.day(status.today - 1)}"
         yield (
             f"{status.campaign}, {when} (day {status.today} of {status.days}): {numbers.money(money.spent_base)} of "
@@ -120,7 +120,7 @@ class CampaignWords:
 
     def proposal(self, name: str, figures: ProposalFigures) -> Iterator[str]:
         """What is proposed, what it brings, and what it moves."""
-        numbers = self._numbers
+        numbers = self.numbers
         first, last = self.day(figures.first_day), self.day(figures.end_day - 1)
         span = first if figures.end_day - figures.first_day == 1 else f"{first} to {last}"
         amount = f"{numbers.money(figures.proposed_base)} ({numbers.money(figures.planned_base)} as planned)"
@@ -162,15 +162,15 @@ def _of(words: CampaignWords, alarm: Alarm) -> str:
 
 
 def _money(words: CampaignWords, amount: float) -> str:
-    return words._numbers.money(amount)  # noqa: SLF001 - the tables below are part of the class
+    return words.numbers.money(amount)
 
 
 def _share(words: CampaignWords, amount: float) -> str:
-    return words._numbers.share(amount)  # noqa: SLF001 - the same
+    return words.numbers.share(amount)
 
 
 def _decimal(words: CampaignWords, amount: float | None) -> str:
-    return words._numbers.decimal(float("nan") if amount is None else amount)  # noqa: SLF001 - the same
+    return words.numbers.decimal(float("nan") if amount is None else amount)
 
 
 def _measured(words: CampaignWords, a: Alarm) -> str:
