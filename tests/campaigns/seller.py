@@ -167,7 +167,7 @@ class SimulatedSeller:
                 writer.writerow(  # type: ignore[attr-defined]
                     [
                         f"#{name}", f"buyer{name}@example.test", "paid", f"{when} 12:00:00 +0000", "EUR",
-                        f"{price:.2f}", "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp", f"{price:.2f}",
-                        f"LMP-{region.country}", region.country, "", "0.00", name,
+                        f"{price:.2f}", "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp",
+                        f"{price:.2f}", f"LMP-{region.country}", region.country, "", "0.00", name,
                     ]
                 )  # fmt: skip
