@@ -22,7 +22,16 @@ import numpy as np
 
 from benchmarks.bench_kill import start
 from benchmarks.serving.bundles import exploring, make_bundle, market
-from tests.service.campaigns import Json, ask_campaign_until_it_ends, asking, check_store, day, opening, replicas
+from tests.service.campaigns import (
+    Json,
+    ask_campaign_until_it_ends,
+    asking,
+    check_store,
+    day,
+    opening,
+    replicas,
+    scaled_plan,
+)
 from tests.service.conftest import Exported
 from xbopt.core.randomness import named_generator
 
@@ -86,7 +95,7 @@ async def many(exported: Exported, store: str, campaigns: int) -> tuple[dict[int
             for status, count in (await campaign(clients, exported, number)).items():
                 totals[status] = totals.get(status, 0) + count
 
-    async with replicas(exported, store, count=2) as clients:
+    async with replicas(exported, store, count=2, propose=scaled_plan) as clients:
         await asyncio.gather(*(one(clients, number) for number in range(campaigns)))
     return totals, time.perf_counter() - began
 

@@ -11,6 +11,9 @@ from xbopt.campaigns.record import packed_scenario
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
 
+SERVED = "served"
+"""Source of a policy that is whatever bundle a service decides with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidingPolicy:
@@ -18,7 +21,7 @@ class DecidingPolicy:
 
     Attributes:
         name: Its name.
-        source: Where it was loaded from.
+        source: Where it was loaded from, or ``SERVED``.
         address: Content address of that, so that another one under the same path is noticed.
     """
 

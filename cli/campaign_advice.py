@@ -137,11 +137,17 @@ def _policy_of(standing: "Standing") -> "Policy | None":
         CampaignError: It is another one than the campaign began with.
     """
     from xbopt.agents.policies import PolicyShelf
+    from xbopt.campaigns.opening import SERVED
     from xbopt.core.files import sha256_of_content
 
     opened = standing.record.opened
     if opened.decides == "plan":
         return None
+    if opened.policy_source == SERVED:
+        raise CampaignError(
+            f"{standing.record.name} was opened by a service, and the bundle that is served decides it: propose over "
+            "HTTP, POST /v1/campaigns/NAME/proposals."
+        )
     if opened.policy_address:
         path = Path(opened.policy_source)
         content = path / "policy" if (path / "policy").is_dir() else path

@@ -36,6 +36,7 @@ from xbopt.service.http.routes import Answer, Call
 from xbopt.service.store.interface import RefusedEntryError, StoreError, TamperedStoreError
 
 if TYPE_CHECKING:
+    from xbopt.campaigns.http.proposing import Proposer
     from xbopt.campaigns.http.work import CampaignWork
 
 Body = TypeVar("Body")
@@ -51,9 +52,11 @@ class CampaignOperations:
 
     Args:
         engine: The service.
+        propose: Proposes days; as on the command line where None.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, propose: "Proposer | None" = None) -> None:
+        self._propose = propose
         self._engine, self._metrics = engine, CampaignMetrics(engine.metrics.registry)
         self._quick = ThreadPoolExecutor(_THREADS, thread_name_prefix="xbopt-campaigns")
         self._slow = ThreadPoolExecutor(1, thread_name_prefix="xbopt-proposals")
@@ -197,7 +200,8 @@ class CampaignOperations:
         if self._made is None:
             from xbopt.campaigns.http.work import CampaignWork
 
-            self._made = CampaignWork(LoopStore(self._engine.commit, loop))
+            store = LoopStore(self._engine.commit, loop)
+            self._made = CampaignWork(store) if self._propose is None else CampaignWork(store, propose=self._propose)
         return self._made
 
     async def _stop(self) -> None:

@@ -1,16 +1,11 @@
-"""What is proposed over HTTP: the rest of a campaign planned again from where it stands."""
+"""What is proposed over HTTP: the plan of the days ahead solved again, as on the command line."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import msgspec
-import numpy as np
-
-from xbopt.agents.planner.replanning import replanning_around
+from xbopt.campaigns.advice.proposal import propose
 from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord
-from xbopt.campaigns.tracking.tracker import Tracked
-from xbopt.core.decisions.feasibility import project
+from xbopt.campaigns.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,47 +21,15 @@ class Proposing:
     figures: bytes
 
 
-Proposer = Callable[[CampaignRecord, Tracked, int, int], Proposing]
-"""Proposes days from one up to another that is left out, by the record and the morning of the first of them."""
+Proposer = Callable[[Standing, int, int], Proposing]
+"""Proposes days from one up to another that is left out."""
 
 
-def planned_again(record: CampaignRecord, tracked: Tracked, first_day: int, end_day: int) -> Proposing:
-    """The plan moved to where results say it should be, within what is left; prices and dayparts stay as planned.
+def planned_again(standing: Standing, first_day: int, end_day: int) -> Proposing:
+    """The plan of some days solved again; what a policy decides is decided day by day.
 
-    Args:
-        record: The campaign.
-        tracked: Where it stands on the morning of the first day.
-        first_day: The first day.
-        end_day: The day after the last one.
+    Raises:
+        CampaignError: The campaign is closed, or the days are over, none, or none of the campaign's.
     """
-    limits, left = record.scenario.limits, record.ledger.remaining(first_day, end_day)
-    planned = PlannedDays.of(record.plan, first_day, end_day)
-    observation = replace(tracked.observe(), remaining=record.ledger.remaining(first_day, record.scenario.days))
-    wanted = replanning_around(tracked.market, record.plan).spend_ahead(observation)[0][: end_day - first_day]
-    spend = np.empty_like(planned.spend_base)
-    cut = 0.0
-    for n in range(len(spend)):
-        asked = PlannedDays(
-            first_day=first_day + n,
-            spend_base=wanted[[n]],
-            daypart_weights=planned.daypart_weights,
-            discount_frac=planned.discount_frac[[n]],
-            mechanic=planned.mechanic[[n]],
-        )
-        done, changes = project(asked.decision(first_day + n), limits, left)
-        left, spend[n] = left.after(done.spend_base), done.spend_base[0]
-        cut += float(changes.cut_base[0])
-    days = PlannedDays(
-        first_day=first_day,
-        spend_base=spend,
-        daypart_weights=planned.daypart_weights,
-        discount_frac=planned.discount_frac,
-        mechanic=planned.mechanic,
-    )
-    figures = {
-        "planned_base": float(planned.spend_base.sum()),
-        "proposed_base": float(spend.sum()),
-        "cut_base": cut,
-        "moved_base": float(np.abs(spend - planned.spend_base).sum()) / 2.0,
-    }
-    return Proposing(days=days, figures=msgspec.json.encode(figures))
+    found = propose(standing, first_day=first_day, end_day=end_day)
+    return Proposing(days=found.days, figures=found.figures.to_json())

@@ -1,6 +1,7 @@
 """The routes of campaigns."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from xbopt.campaigns.http.bodies import (
     Approve,
@@ -21,13 +22,21 @@ from xbopt.service.http.engine import Engine
 from xbopt.service.http.routes import JSON, Answer, Call, Route
 from xbopt.service.http.tokens import Right
 
+if TYPE_CHECKING:
+    from xbopt.campaigns.http.proposing import Proposer
+
 _ONE = "/v1/campaigns/{campaign}"
 _TAG = "campaigns"
 
 
-def campaign_routes(engine: Engine) -> Sequence[Route]:
-    """The routes of campaigns for a service."""
-    do = CampaignOperations(engine)
+def campaign_routes(engine: Engine, *, propose: "Proposer | None" = None) -> Sequence[Route]:
+    """The routes of campaigns for a service.
+
+    Args:
+        engine: The service.
+        propose: Proposes days; as on the command line where None.
+    """
+    do = CampaignOperations(engine, propose=propose)
 
     def post(
         path: str,

@@ -32,9 +32,10 @@ from xbopt.campaigns.http.deciding import DayDecided, DayDecisions, arm_propensi
 from xbopt.campaigns.http.proposing import Proposer, planned_again
 from xbopt.campaigns.http.rewards import Rewards
 from xbopt.campaigns.mornings import Mornings
-from xbopt.campaigns.opening import DecidingPolicy, opening
+from xbopt.campaigns.opening import SERVED, DecidingPolicy, opening
 from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.rollout import roll_out_figures
+from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -89,7 +90,7 @@ class CampaignWork:
         if asked.decides == "policy":
             check_bundle(asked.name, market.scenario, allocator)
             manifest = allocator.bundle.manifest
-            policy = DecidingPolicy(name=manifest.name, source="served", address=manifest.content_address)
+            policy = DecidingPolicy(name=manifest.name, source=SERVED, address=manifest.content_address)
         event = opening(market, _plan(asked.plan, market), policy=policy, four_eyes=asked.four_eyes)
         record = self._book.open(asked.name, event, actor=actor, request=asked.request)
         return self._written(record, 1, "opened")
@@ -108,11 +109,7 @@ class CampaignWork:
         return self._add(name, lambda _: event, "actuals", actor, asked.request)
 
     def propose(self, name: str, asked: AskProposal, actor: str) -> Proposal:
-        """Propose days, and reserve their money.
-
-        Raises:
-            UsageError: The days are none of the campaign's, or over.
-        """
+        """Propose days, and reserve their money."""
         record = self._known(name)
         for left in reversed(range(_TIMES)):
             if asked.request and asked.request in record.requests:
@@ -138,12 +135,7 @@ class CampaignWork:
         """Work a proposal out; what is given makes the event of it."""
         first = record.known_until if asked.first is None else _day(record, asked.first)
         end = record.scenario.days if asked.until is None else _day(record, asked.until) + 1
-        if not record.known_until <= first < end:
-            raise UsageError(
-                f"Days from {record.known_until} on can be proposed, those before are known; {first} to {end - 1} was "
-                "asked for."
-            )
-        found, known = self._propose(record, self._mornings.at(record, first), first, end), record.known_until
+        found, known = self._propose(Standing(record), first, end), record.known_until
 
         def proposed(now: CampaignRecord) -> Event:
             return Proposed(

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,10 +17,13 @@ from tests.service.conftest import Exported, Served
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.campaign_book import CampaignBook
 from xbopt.campaigns.events import Approved, Decided, Opened, Proposed, ToldActuals, read_event
+from xbopt.campaigns.http.proposing import Proposer, Proposing
 from xbopt.campaigns.http.routes import campaign_routes
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.filling import spread
+from xbopt.core.decisions.feasibility import project
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
@@ -38,6 +42,18 @@ CENT = 0.005
 Json = dict[str, Any]
 
 
+def scaled_plan(standing: Standing, first_day: int, end_day: int) -> Proposing:
+    """A proposal that takes no time: the plan's days with what is left, or less."""
+    days = PlannedDays.of(standing.record.plan, first_day, end_day)
+    left = standing.record.ledger.remaining(first_day, end_day)
+    spend = days.spend_base.copy()
+    for n in range(len(spend)):
+        decision = replace(days, spend_base=1.2 * days.spend_base).decision(first_day + n)
+        done, _ = project(decision, standing.scenario.limits, left)
+        left, spend[n] = left.after(done.spend_base), done.spend_base[0]
+    return Proposing(days=replace(days, spend_base=spend), figures=b"{}")
+
+
 @asynccontextmanager
 async def replicas(
     exported: Exported,
@@ -47,6 +63,7 @@ async def replicas(
     tokens: Tokens | None = None,
     shadow: Exported | None = None,
     wait: float = 10.0,
+    propose: Proposer | None = None,
 ) -> AsyncGenerator[list[httpx.AsyncClient]]:
     """Clients of services on one store."""
     async with AsyncExitStack() as stack:
@@ -57,7 +74,9 @@ async def replicas(
             engine = Engine(
                 Allocator.load(exported.path), GroupCommit(opened, wait_seconds=wait), Metrics(), shadow=beside
             )
-            app = build_app(engine, bundles=exported.path.parent, tokens=tokens, further=campaign_routes(engine))
+            app = build_app(
+                engine, bundles=exported.path.parent, tokens=tokens, further=campaign_routes(engine, propose=propose)
+            )
             await engine.start()
             stack.push_async_callback(engine.stop)
             transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]

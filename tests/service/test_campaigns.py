@@ -21,6 +21,7 @@ from tests.service.campaigns import (
     post,
     replicas,
     run,
+    scaled_plan,
 )
 from tests.service.conftest import Exported, Serve, export_to, rng
 from tests.service.test_trouble import TroubledStore
@@ -108,7 +109,7 @@ def test_two_replicas_never_grant_the_same_money(tactic: Exported, store_url: st
             assert one.json()["decision"] == other.json()["decision"]  # both replicas were asked for it
 
     async def work() -> None:
-        async with replicas(tactic, store_url, count=2) as clients:
+        async with replicas(tactic, store_url, count=2, propose=scaled_plan) as clients:
             for name in names:
                 share = {"share": float(random.choice([0.05, 0.5, 1.0]))}
                 await post(clients[0], "", opening(name))

@@ -38,7 +38,7 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"love": [1.0]}}]}, 422, "love"),
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[-1.0]]}}]}, 422, "0"),
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[1], 2]}}]}, 422, ""),
-                ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 422, "proposed"),
+                ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 409, "proposed"),
                 ("/spring/approvals", {"proposal": "p1"}, 409, "p1"),
                 ("/spring/close", {}, 422, "reason"),
             ):
