@@ -32,7 +32,7 @@ from xbopt.service.store.opening import open_store
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SWEEP_SECONDS = 0.25
-_SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.001
 """How long one thread may hold Python's lock while another wants it: so long the loop waits for a large body."""
 
 
@@ -158,7 +158,7 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
         backlog=2048,
     )
     logging.basicConfig(format="%(asctime)s %(message)s")
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     _allow_files(limits.most_connections)
     server = TimedServer(config, app, settings)
     metrics.connections.set_function(lambda: len(server.server_state.connections))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.service.test_trouble import TroubledStore
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.deciding.draws import arm_uniform
+from xbopt.service.http.server import SWITCH_SECONDS
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
 from xbopt.simulator.build import build_market
@@ -275,18 +277,20 @@ def test_the_kill_switch_stops_campaigns_too(tactic: Exported, tmp_path: Path) -
 
 
 def test_others_are_answered_while_campaigns_are_worked_on(tactic: Exported, tmp_path: Path) -> None:
-    """Opening, following many days, proposing and deciding hold the loop for no longer than others may wait."""
+    """Opening, following many days, proposing and deciding hold the loop for no longer than others may wait.
+
+    Other programs run on the machine of the tests: what counts is processor time of this process while the loop waits.
+    """
     url = f"sqlite:///{tmp_path}/s.sqlite"
+    waits: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            began, used = time.perf_counter(), time.process_time()
+            await asyncio.sleep(0.001)
+            waits.append(min(time.perf_counter() - began, time.process_time() - used))
 
     async def work() -> None:
-        late: list[float] = []
-
-        async def watch() -> None:
-            while True:
-                began = time.perf_counter()
-                await asyncio.sleep(0.002)
-                late.append(time.perf_counter() - began - 0.002)
-
         async with replicas(tactic, url) as (client,):
             await post(client, "", opening("warm"))
             await post(client, "/warm/proposals", {})
@@ -295,13 +299,18 @@ def test_others_are_answered_while_campaigns_are_worked_on(tactic: Exported, tmp
             await post(client, "", opening("spring"))
             await asyncio.gather(
                 post(client, "/spring/proposals", {"first": day(tactic, 20)}),
-                *(post(client, "/spring/allocate", asking(f"d-{n}", day(tactic, 25 + n % 3))) for n in range(12)),
+                *(post(client, "/spring/allocate", asking(f"d-{n}", day(tactic, 15 + n % 3))) for n in range(12)),
             )
             watching.cancel()
-        # Other programs run on the machine of the tests: what matters is that nothing long is done on the loop.
-        assert float(np.quantile(late, 0.95)) < 0.05
 
-    run(work)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        run(work)
+    finally:
+        sys.setswitchinterval(before)
+    assert len(waits) > 50
+    assert max(waits) < 0.05
 
 
 def test_features_and_money_are_those_of_the_campaign(tactic: Exported, tmp_path: Path) -> None:
