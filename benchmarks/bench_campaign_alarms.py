@@ -1,8 +1,8 @@
 """How often a campaign that goes as its scenario says raises an alarm of drift, pace or level, looked at every day.
 
 Each campaign is a world of the scenario with its own parameters and noise; platforms spend what they are granted with a
-scatter by day and place. Every morning after it is looked at as ``xbopt campaign status`` does. At most 5 % of campaigns
-may show a false alarm of drift or pace; 1 in 20 of the tests of that bound fails by chance.
+scatter by day and place. It is looked at every morning, as ``xbopt campaign status`` does. At most 5 % of campaigns may
+show a false alarm of drift or pace; were it exactly so many, the last check would fail 1 time in 20.
 
 The second table is the other side: how soon a channel whose visits fall to a share from a day on is found.
 
@@ -35,7 +35,7 @@ from xbopt.simulator.parameters import MarketParameters
 SCATTER = 0.15
 """Coefficient of variation of a day's spend of a channel in a region around what it was granted."""
 MOST = 0.05
-_TOTALS = {"visits": 1, "orders": 1, "gross_revenue_base": 1, "spend_base": 1, "clicks": 1, "impressions": 1}
+_TOTALS = ("visits", "orders", "gross_revenue_base", "spend_base", "clicks", "impressions")
 
 
 def books(market: MarketParameters, world: int, *, full: bool) -> tuple[list[ActualDay], PlannedDays, FloatArray]:
@@ -54,16 +54,19 @@ def books(market: MarketParameters, world: int, *, full: bool) -> tuple[list[Act
         spent.append(outcome.decision.spend_base[0].sum(axis=1))
         told.append(actual_day_of(outcome, clicks.day(day, outcome), run.state))
     if not full:
-        told = [
-            ActualDay(
-                day=each.day,
-                figures={
-                    name: array.sum(axis=1, keepdims=True) for name, array in each.figures.items() if name in _TOTALS
-                },
-            )
-            for each in told
-        ]
+        told = told_exports(told)
     return told, PlannedDays.of(plan), np.stack(spent)
+
+
+def told_exports(told: list[ActualDay]) -> list[ActualDay]:
+    """What platforms and shop export of days: totals over segments, and nothing of the next morning."""
+    return [
+        ActualDay(
+            day=each.day,
+            figures={name: array.sum(axis=1, keepdims=True) for name, array in each.figures.items() if name in _TOTALS},
+        )
+        for each in told
+    ]
 
 
 def first_alarms(
@@ -82,7 +85,7 @@ def first_alarms(
         for change in drifts(seen, campaign_days=days, recent=3):
             if level_of(scenario, change) is not None:
                 found.setdefault("level", (day, f"{change.region} x{change.ratio:.2f} z {change.z:.1f}"))
-        for pace in paces(granted, spent, told, scenario.regions, scenario.channels):
+        for pace in paces(granted, spent, told, granted[0], scenario.regions, scenario.channels):
             if pace.is_off:
                 found.setdefault("pace", (day, f"{pace.region} {pace.channel} {pace.recent:.2f}"))
     return found

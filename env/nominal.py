@@ -174,13 +174,18 @@ class NominalRun:
             field.name: np.repeat(getattr(self.hidden, field.name), worlds, axis=1 if field.name == "window" else 0)
             for field in fields(HiddenParts)
         }
-        tallies = {name: repeat_worlds(getattr(self, name), worlds) for name in ("observed", "modelled", "deals")}
-        plain = {
-            field.name: np.repeat(getattr(self, field.name), worlds, axis=0)
-            for field in fields(NominalRun)
-            if field.name not in tallies and field.name != "hidden"
-        }
-        return NominalRun(hidden=HiddenParts(**hidden), **tallies, **plain)
+        return NominalRun(
+            hidden=HiddenParts(**hidden),
+            observed=repeat_worlds(self.observed, worlds),
+            modelled=repeat_worlds(self.modelled, worlds),
+            expected_orders=np.repeat(self.expected_orders, worlds, axis=0),
+            expected_revenue_base=np.repeat(self.expected_revenue_base, worlds, axis=0),
+            deals=repeat_worlds(self.deals, worlds),
+            reached=np.repeat(self.reached, worlds, axis=0),
+            order_rate=np.repeat(self.order_rate, worlds, axis=0),
+            recent_spend_base=np.repeat(self.recent_spend_base, worlds, axis=0),
+            recent_expected_visits=np.repeat(self.recent_expected_visits, worlds, axis=0),
+        )
 
     def expect(
         self, market: MarketParameters, morning: MarketState, decision: Decision

@@ -5,21 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import FIGURES
+from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.drift import Drift
-from xbopt.campaigns.record import CampaignRecord, carried_out
+from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import BoolArray
 from xbopt.core.scenario.scenario import Scenario
 
 LATE_DAYS = 2
 """Exports are a day or two behind."""
-JUMP = 5.0
-"""Spend beyond so many times what was granted, or below the same part of it, is another unit."""
 _LEVEL = 1.5
 _NEAR = 0.1
 _SAME_CURRENCY, _LEAST_RATE = 0.03, 0.05
-_SMALL = 0.01
-_RECENT_DAYS = 7
 _OFTEN = 0.5
 _COMPARED = ("spend_base", "clicks", "impressions", "visits", "orders", "gross_revenue_base", "net_revenue_base")
 
@@ -34,15 +31,31 @@ class Gap:
     days: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendJump:
-    """A day on which a channel spent a multiple of what it was granted, as another unit or currency would."""
-
-    region: str
-    channel: str
-    day: int
-    factor: float
-    spent_base: float
+def missing_data(standing: Standing, this_day: int | None) -> list[Alarm]:
+    """Gaps in what was told, and days that should have been told by today."""
+    found = [
+        Alarm(
+            code="gap",
+            severity="warning",
+            advice="tell_missing",
+            region=gap.region,
+            channel=gap.channel,
+            measure=gap.figure,
+            figures={"first_day": float(gap.days[0]), "last_day": float(gap.days[-1]), "days": float(len(gap.days))},
+        )
+        for gap in gaps(standing.record)
+    ]
+    late = late_by(standing.record, this_day)
+    if late is not None:
+        found.append(
+            Alarm(
+                code="actuals_late",
+                severity="warning",
+                advice="tell_actuals",
+                figures={"days": float(late), "known_until": float(standing.today)},
+            )
+        )
+    return found
 
 
 def gaps(record: CampaignRecord) -> tuple[Gap, ...]:
@@ -74,7 +87,7 @@ def _told(record: CampaignRecord, day: int, name: str, shape: tuple[int, ...]) -
     array = record.days[day].figures.get(name)
     if array is None:
         return np.zeros((shape[0], shape[2] if len(shape) > 2 else 1), dtype=np.bool_)
-    known = np.broadcast_to(~np.isnan(array), shape).any(axis=1)
+    known: BoolArray = np.any(np.broadcast_to(~np.isnan(array), shape), axis=1)
     return known if len(shape) > 2 else known[:, None]
 
 
@@ -89,7 +102,7 @@ def _of_figure(name: str, lacks: BoolArray, often: BoolArray, days: list[int], s
         wanted = often[rows, columns]
         if not wanted.any():
             return
-        here = (rest[:, rows, columns] | ~wanted).all(axis=(1, 2))
+        here: BoolArray = np.all(rest[:, rows, columns] | ~wanted, axis=(1, 2))
         if here.any():
             rest[here, rows, columns] = False
             channel = None if source is None or lacks.shape[2] == 1 else (*scenario.channels, "organic")[source]
@@ -98,7 +111,7 @@ def _of_figure(name: str, lacks: BoolArray, often: BoolArray, days: list[int], s
                     figure=name,
                     region=None if region is None else scenario.regions[region],
                     channel=channel,
-                    days=tuple(day for day, lacking in zip(days, here.tolist(), strict=True) if lacking),
+                    days=tuple(days[n] for n in np.flatnonzero(here).tolist()),
                 )
             )
 
@@ -118,29 +131,6 @@ def late_by(record: CampaignRecord, this_day: int | None) -> int | None:
         return None
     late = min(this_day, record.scenario.days) - record.known_until
     return late if late > LATE_DAYS else None
-
-
-def jumps_of_spend(standing: Standing) -> tuple[SpendJump, ...]:
-    """The last day of each place, among the last told ones, on which spend was in another unit than grants."""
-    ledger, scenario = standing.record.ledger, standing.scenario
-    days = np.flatnonzero(ledger.is_spent)[-_RECENT_DAYS:]
-    granted = carried_out(standing.record).spend_base[days].sum(axis=2)
-    spent = ledger.spent_base[days].sum(axis=2)
-    large = granted >= _SMALL * granted.sum(axis=(1, 2), keepdims=True)
-    factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
-    # A channel that spends next to nothing is another matter.
-    off = (factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL))
-    last = {(r, c): n for n, r, c in np.argwhere(off).tolist()}
-    return tuple(
-        SpendJump(
-            region=scenario.regions[r],
-            channel=scenario.channels[c],
-            day=int(days[n]),
-            factor=float(factor[n, r, c]),
-            spent_base=float(spent[n, r, c]),
-        )
-        for (r, c), n in last.items()
-    )
 
 
 def level_of(scenario: Scenario, change: Drift) -> dict[str, float] | None:

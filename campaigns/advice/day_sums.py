@@ -151,13 +151,11 @@ def _seen(tracked: Tracked, state: MarketState, seen: MarketState, before: Actua
     """The worlds' own morning with what the seller saw of it; what nobody told of the world outside stays theirs."""
     worlds = len(state.stock)
     same = repeat_state(seen, worlds)
-    figures = {} if before is None else before.figures
-    outside = {
-        name: np.where(np.isnan(figures[name]), getattr(state.outside, name), getattr(same.outside, name))
-        if name in figures
-        else getattr(state.outside, name)
-        for name in OUTSIDE
-    }
+    outside: dict[str, FloatArray] = {}
+    for name in OUTSIDE:
+        own, seen_same = getattr(state.outside, name), getattr(same.outside, name)
+        told = None if before is None else before.figures.get(name)
+        outside[name] = own if told is None else np.where(np.isnan(told), own, seen_same)
     limits = tracked.open_market.scenario.limits
     morning = replace(same, outside=OutsideState(**outside), remaining=Remaining.at_start(limits, worlds))
     return HiddenParts.of(state).put_into(morning)

@@ -63,10 +63,15 @@ def gains_of(standing: Standing, against: ScheduledPolicy, others: Sequence[Sche
         against: The plan that they are compared with.
         others: The other plans; only their days ahead count.
     """
-    seed = int(named_generator(standing.seed, "campaign/ahead").integers(2**62))
-    result = play_ahead(standing.market, standing.posterior, [against, *others], seed=seed)
-    margin, reward = result.margin_base, result.margin_base + result.standing_base
+    seed = luck_ahead(standing)
+    result = play_ahead(standing.tracked, standing.posterior, [against, *others], seed=seed)
+    margin, reward = result.margin_base, result.worth_base
     return [
         Gains(margin=Gain.of(margin[n] - margin[0]), reward=Gain.of(reward[n] - reward[0]))
         for n in range(1, len(margin))
     ]
+
+
+def luck_ahead(standing: Standing) -> int:
+    """Noise seed of the days ahead: one for a campaign, so that whatever is compared meets the same luck."""
+    return int(named_generator(standing.seed, "campaign/ahead").integers(2**62))

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xbopt.campaigns.advice.gain import luck_ahead
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Morning
-from xbopt.core.randomness import named_generator
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.step import play_day
 from xbopt.studies.kpis import WorldRange
@@ -64,10 +64,9 @@ def outlook_of(standing: Standing, plan: ScheduledPolicy) -> Outlook:
     """
     market, state, first = standing.market, standing.posterior.state, standing.today
     worlds, days = len(state.stock), standing.scenario.days
-    seed = int(named_generator(standing.seed, "campaign/ahead").integers(2**62))
-    draws = MarketDraws(standing.scenario, seed=seed, worlds=np.arange(worlds))
+    draws = MarketDraws(standing.scenario, seed=luck_ahead(standing), worlds=np.arange(worlds))
     sums = np.zeros((4, worlds))
-    wanted, lost, spent = ([] for _ in range(3))
+    wanted, lost, spent = list[FloatArray](), list[FloatArray](), list[FloatArray]()
     for day in range(first, days):
         morning = Morning(day=day, days=days, remaining=state.remaining)
         outcome, state = play_day(market, standing.posterior.worlds, state, plan.decide(morning), draws.day(day))

@@ -24,6 +24,7 @@ class Pace:
         channel: None for all channels together.
         planned_base: Granted for these days, base currency.
         spent_base: Spent on them.
+        ahead_base: Granted for the days ahead.
         recent: Spent over granted on the last of them; None where nothing was granted.
         se: Standard error of ``recent``, from how single days scatter.
         is_off: Whether ``recent`` is further from 1 than scatter shows anywhere in a campaign, and than
@@ -34,6 +35,7 @@ class Pace:
     channel: str | None
     planned_base: float
     spent_base: float
+    ahead_base: float
     recent: float | None
     se: float | None
     is_off: bool
@@ -48,6 +50,7 @@ def paces(
     granted_base: FloatArray,
     spent_base: FloatArray,
     told: BoolArray,
+    ahead_base: FloatArray,
     regions: Sequence[str],
     channels: Sequence[str],
 ) -> tuple[Pace, ...]:
@@ -60,6 +63,7 @@ def paces(
         granted_base: By day, region and channel ``(T, R, C)``.
         spent_base: The same as it was told ``(T, R, C)``.
         told: Days whose spend was told ``(T,)``.
+        ahead_base: Granted for the days ahead, by region and channel ``(R, C)``.
         regions: Their ids.
         channels: Their ids.
     """
@@ -81,6 +85,7 @@ def paces(
                 channel=None if c is None else channels[c],
                 planned_base=float(planned.sum()),
                 spent_base=float(came.sum()),
+                ahead_base=float(ahead_base[rows, columns].sum()),
                 recent=recent,
                 se=se,
                 is_off=is_off,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from xbopt.agents.planner.replanning import replanning_around
@@ -13,7 +14,6 @@ from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import CampaignError
 from xbopt.core.randomness import named_generator
@@ -43,7 +43,7 @@ class ProposalFigures:
 
     Attributes:
         kind: ``replanned``: the plan was solved again. ``decided``: a policy decided. ``carry_on``: what was found is
-            not better than carrying on, so that is proposed.
+            not better than carrying on, so that is proposed; never in place of what a policy drew.
         policy: The policy; empty where a plan was re-planned.
         first_day: First day that is proposed.
         end_day: The day after the last one.
@@ -77,8 +77,6 @@ class ProposalFigures:
 
     def to_json(self) -> bytes:
         """As JSON; the same figures have the same bytes."""
-        import msgspec
-
         return msgspec.json.encode(self)
 
 
@@ -121,7 +119,7 @@ def propose(
         DecisionError: The policy's decision does not fit the campaign.
     """
     _check(standing, first_day, end_day)
-    record, market, days = standing.record, standing.market, standing.scenario.days
+    record, market = standing.record, standing.market
     carry = carried_on(record, market, standing.tracked.state, standing.today)
     before = _followed(standing.tracked, carry, first_day)
     left = free_ledger(record, first_day, end_day)
@@ -140,7 +138,8 @@ def propose(
     planned = _part(carry, first_day, end_day)
     base, other = whole_plan(record, carry), whole_plan(record, carry, found)
     gains = gains_of(standing, base, [other])[0]
-    worse = gains.reward.mean <= 0.0
+    # What was drawn is not thrown away for what was drawn: a log of what is left would lie about the chances.
+    worse = gains.reward.mean <= 0.0 and choice is None
     proposed = planned if worse else found
     figures = ProposalFigures(
         kind="carry_on" if worse else "replanned" if policy is None else "decided",
@@ -158,7 +157,6 @@ def propose(
         cut=Cut() if worse else cut,
         unbookable=_unbookable(standing, proposed),
     )
-    assert end_day <= days, "checked"
     return ProposedDays(days=proposed, figures=figures, choice=None if worse else choice)
 
 
@@ -189,10 +187,7 @@ def _replanned(standing: Standing, before: Tracked, end_day: int) -> list[Decisi
     left = free_ledger(standing.record, first_day, days)
     replanner = replanning_around(standing.market, standing.record.plan)
     spend = replanner.spend_ahead(replace(before.observe(), remaining=left))[0]
-    plan: ScheduledPolicy = replace(standing.record.plan, spend_base=np.concatenate([
-        standing.record.plan.spend_base[:first_day], spend
-    ]))
-    planned = PlannedDays.of(plan, first_day, end_day)
+    planned = replace(PlannedDays.of(standing.record.plan, first_day), spend_base=spend)
     return [planned.decision(day) for day in range(first_day, end_day)]
 
 

@@ -1,12 +1,14 @@
 """Where a campaign stands, in figures: money, results against the model, what was learnt, what lies ahead, alarms."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+import msgspec
 import numpy as np
 from scipy.special import stdtrit
 
-from xbopt.campaigns.advice.alarms import Alarm, alarms_of
+from xbopt.campaigns.advice.alarm import Alarm
+from xbopt.campaigns.advice.alarms import alarms_of
 from xbopt.campaigns.advice.day_sums import DaySums, Sums, day_sums
 from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
 from xbopt.campaigns.advice.drift import Drift, drifts
@@ -14,10 +16,11 @@ from xbopt.campaigns.advice.outlook import Outlook, outlook_of
 from xbopt.campaigns.advice.pace import Pace, paces
 from xbopt.campaigns.record import carried_out
 from xbopt.campaigns.standing import Standing
-from xbopt.core.arrays import FloatArray
+from xbopt.campaigns.tracking.posterior import Learnt
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS
 
 Measure = Literal["visits", "orders", "sales_base"]
+LearntMeasure = Literal["visits", "returns", "conversion", "order_value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,6 @@ class Money:
         left_base: What nothing is granted of.
         overspent_base: By how much more than the budget the days count.
         paces: Everything, regions, channels, and channels in regions.
-        ahead_by_place_base: What is granted for the days ahead by region and channel ``(R, C)``.
     """
 
     budget_base: float
@@ -42,7 +44,6 @@ class Money:
     left_base: float
     overspent_base: float
     paces: tuple[Pace, ...]
-    ahead_by_place_base: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,35 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearntRatio:
+    """A ratio of this market to what the scenario says, as far as it is known by now.
+
+    Attributes:
+        measure: ``visits`` and ``returns`` (revenue) of a channel's spend, ``conversion``, ``order_value``.
+        region: Of which region.
+        channel: Of which channel; None where the measure has none.
+        mean: Mean over the worlds that fit.
+        low: 5th percentile of them.
+        high: 95th percentile.
+        prior_low: 5th percentile before anything was told.
+        prior_high: 95th percentile.
+        left: Spread of its log that is left, over that before: 1 where nothing was learnt.
+        told: Whether anything was told that bears on it.
+    """
+
+    measure: LearntMeasure
+    region: str
+    channel: str | None
+    mean: float
+    low: float
+    high: float
+    prior_low: float
+    prior_high: float
+    left: float
+    told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """A campaign on a morning.
 
@@ -82,6 +112,7 @@ class Status:
         closed: Why it ended; None while it runs.
         money: Its money.
         results: Results to date; those of which nothing was told are left out.
+        learnt: What was learnt of the market; what cannot be compared is left out.
         drift: Changes against the model, the clearest first.
         outlook: If it is carried on; None when all days are over.
         missing_days: Days that are over and of which nothing is known.
@@ -96,19 +127,24 @@ class Status:
     closed: str | None
     money: Money
     results: tuple[Result, ...]
+    learnt: tuple[LearntRatio, ...]
     drift: tuple[Drift, ...]
     outlook: Outlook | None
     missing_days: tuple[int, ...]
     waiting: tuple[str, ...]
     alarms: tuple[Alarm, ...]
 
+    def to_json(self) -> bytes:
+        """As JSON; the same figures have the same bytes."""
+        return msgspec.json.encode(self)
+
 
 def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
     """The status on a morning.
 
     Args:
-        standing: Where the campaign stands; what was learnt stands in ``standing.posterior``.
-        this_day: Today by the calendar, as a day of the horizon; actuals may be late against it. None asks nobody.
+        standing: Where the campaign stands.
+        this_day: Today by the calendar, as a day of the horizon; actuals may be late against it. None: nobody asks.
     """
     record, scenario = standing.record, standing.scenario
     sums = day_sums(standing.tracked, seed=standing.seed)
@@ -126,14 +162,39 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
         closed=record.closed,
         money=money,
         results=results_of(sums),
+        learnt=learnt_of(standing),
         drift=changed,
         outlook=ahead,
         missing_days=record.missing_days,
         waiting=tuple(name for name, one in record.proposals.items() if one.state == "open"),
-        alarms=alarms_of(
-            standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day
-        ),
+        alarms=alarms_of(standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
     )
+
+
+def learnt_of(standing: Standing) -> tuple[LearntRatio, ...]:
+    """Ratios by region and channel, then by region."""
+    scenario, posterior = standing.scenario, standing.posterior
+    found: list[LearntRatio] = []
+    for measure in get_args(LearntMeasure):
+        ratio: Learnt = getattr(posterior, measure)
+        told = np.broadcast_to(ratio.told, ratio.mean.shape)
+        for place in np.argwhere(np.isfinite(ratio.mean)).tolist():
+            at = tuple(place)
+            found.append(
+                LearntRatio(
+                    measure=measure,
+                    region=scenario.regions[at[0]],
+                    channel=scenario.channels[at[1]] if len(at) > 1 else None,
+                    mean=float(ratio.mean[at]),
+                    low=float(ratio.low[at]),
+                    high=float(ratio.high[at]),
+                    prior_low=float(ratio.prior_low[at]),
+                    prior_high=float(ratio.prior_high[at]),
+                    left=float(ratio.left[at]),
+                    told=bool(told[at]),
+                )
+            )
+    return tuple(found)
 
 
 def results_of(sums: DaySums) -> tuple[Result, ...]:
@@ -144,7 +205,11 @@ def results_of(sums: DaySums) -> tuple[Result, ...]:
     found: list[Result] = []
     for n, source in enumerate(sums.sources):
         found += _result("visits", None, source, visits.at(everywhere, n), PRIOR_VISITS)
-    for measure, result, few in (("orders", orders, PRIOR_ORDERS), ("sales_base", sales, PRIOR_ORDERS * of_order)):
+    counted: tuple[tuple[Measure, Sums, float], ...] = (
+        ("orders", orders, PRIOR_ORDERS),
+        ("sales_base", sales, PRIOR_ORDERS * of_order),
+    )
+    for measure, result, few in counted:
         for place, region in ((everywhere, None), *enumerate(sums.regions)):
             found += _result(measure, region, None, result.at(place), few)
     return tuple(found)
@@ -189,8 +254,8 @@ def _money(standing: Standing) -> Money:
             granted.sum(axis=2),
             ledger.spent_base.sum(axis=2),
             told,
+            counted[~over & ~told].sum(axis=(0, 2)),
             standing.scenario.regions,
             standing.scenario.channels,
         ),
-        ahead_by_place_base=counted[~over & ~told].sum(axis=(0, 2)),
     )

@@ -7,7 +7,6 @@ from typing import cast
 import numpy as np
 
 from xbopt.campaigns.tracking.posterior import WorldPosterior
-from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.policy import BlindPolicy, Observation, Policy
 from xbopt.env.market_run import MarketRun
@@ -15,6 +14,7 @@ from xbopt.env.nominal import repeat_worlds
 from xbopt.env.rollout import Chooser
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import cell_customer_value, customer_value
+from xbopt.simulator.parameters import MarketParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +34,22 @@ class AheadResult:
     spend_base: FloatArray
 
     @property
-    def worth_base(self) -> FloatArray:
-        """What candidates are judged by ``(N, B)``: margin to come, customers and what is carried beyond."""
-        return self.margin_base + self.customers_base + self.beyond_base
+    def standing_base(self) -> FloatArray:
+        """What the last evening is worth beside the margin ``(N, B)``: customers and what is carried beyond."""
+        return self.customers_base + self.beyond_base
 
 
-def play_ahead(tracked: Tracked, posterior: WorldPosterior, candidates: Sequence[Policy], *, seed: int) -> AheadResult:
+def play_ahead(
+    market: MarketParameters, posterior: WorldPosterior, candidates: Sequence[Policy], *, seed: int
+) -> AheadResult:
     """Play candidates from this morning to the end.
 
     Each sees what it would see: its own results, counted on top of the campaign's so far. Money beyond what is left is
     cut as on any day.
 
     Args:
-        tracked: The campaign up to this morning.
-        posterior: What was learnt of it: the worlds that are played.
+        market: The market as the scenario states it; its limits may be others than up to now.
+        posterior: What was learnt of the campaign up to this morning: the worlds that are played.
         candidates: Fixed plans, or policies that react.
         seed: Noise seed: all candidates meet the same luck.
 
@@ -55,15 +57,15 @@ def play_ahead(tracked: Tracked, posterior: WorldPosterior, candidates: Sequence
         DecisionError: A candidate's decision has a wrong shape, or values that are no numbers.
         PolicyError: A candidate's probabilities are no distribution.
     """
-    played = [_played(tracked, posterior, candidate, seed) for candidate in candidates]
+    played = [_played(market, posterior, candidate, seed) for candidate in candidates]
     margin, customers, beyond, spend = (np.stack(parts) for parts in zip(*played, strict=True))
     return AheadResult(margin_base=margin, customers_base=customers, beyond_base=beyond, spend_base=spend)
 
 
 def _played(
-    tracked: Tracked, posterior: WorldPosterior, candidate: Policy, seed: int
+    market: MarketParameters, posterior: WorldPosterior, candidate: Policy, seed: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    market, is_blind = tracked.market, isinstance(candidate, BlindPolicy)
+    tracked, is_blind = posterior.tracked, isinstance(candidate, BlindPolicy)
     worlds = len(posterior.state.stock)
     numbers = np.arange(worlds, dtype=np.int64)
     run = MarketRun(market, worlds=numbers, seed=seed, compared=not is_blind)

@@ -55,6 +55,7 @@ class WorldPosterior:
     """Worlds after the data.
 
     Attributes:
+        tracked: The campaign that they were learnt from.
         worlds: Their parameters, ``B`` worlds.
         state: Where each of them stands this morning.
         visits: What each channel's spend has brought in visits ``(R, C)``, against the scenario at the same spend.
@@ -64,6 +65,7 @@ class WorldPosterior:
         weighed_share: Effective share of worlds that plain weights would leave, 0..1; 1 where nothing was told.
     """
 
+    tracked: Tracked
     worlds: WorldParameters
     state: MarketState
     visits: Learnt
@@ -98,7 +100,7 @@ def learn(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> WorldPosterio
     ratios = {
         name: _learnt(getattr(stated, name), getattr(before, name), getattr(after, name), told[name]) for name in told
     }
-    return WorldPosterior(worlds=own, state=after.state, weighed_share=share, **ratios)
+    return WorldPosterior(tracked=tracked, worlds=own, state=after.state, weighed_share=share, **ratios)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +176,10 @@ def _outside_of_worlds(
     start = tracked.market.customers.satisfaction_start
     mood = add_up(morning.satisfaction - start, 2) / tracked.market.shape[1]
     own = next_outside(tracked.market, morning.outside, draws.day(day), mood, day)
-    return OutsideState(
-        **{name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()}
-    )
+    mixed: dict[str, FloatArray] = {
+        name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()
+    }
+    return OutsideState(**mixed)
 
 
 def _repeated(decision: Decision, count: int) -> Decision:
@@ -220,7 +223,7 @@ def _told(tracked: Tracked) -> dict[str, BoolArray]:
 
 def _any_told(array: FloatArray | None) -> BoolArray:
     """Whether a figure ``(R, S)`` tells anything of a region ``(R,)``, or ``(1,)``."""
-    return np.zeros(1, dtype=np.bool_) if array is None else (~np.isnan(array)).any(axis=1)
+    return np.zeros(1, dtype=np.bool_) if array is None else np.logical_or.reduce(~np.isnan(array), axis=1)
 
 
 def _learnt(stated: FloatArray, before: FloatArray, after: FloatArray, told: BoolArray) -> Learnt:

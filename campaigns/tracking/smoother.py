@@ -44,7 +44,8 @@ class LogMultipliers:
     @classmethod
     def of(cls, scenario: Scenario, worlds: WorldParameters) -> "LogMultipliers":
         """The numbers in which worlds differ. A group with a multiplier of 0 or below has no log and is left out."""
-        drawn = {group for column in scenario.draws.columns for group in column.groups} if scenario.draws else set()
+        columns = () if scenario.draws is None else scenario.draws.columns
+        drawn = {group for column in columns for group in column.groups}
         logs: list[FloatArray] = []
         places: list[tuple[int, ...]] = []
         groups: list[ParameterGroup] = []
@@ -101,7 +102,8 @@ def smoothed(before: LogMultipliers, sums: ToldSums, noise: FloatArray, *, linke
     total = slopes.T @ with_data + sums.noise + np.diag(unexplained)
     root = np.linalg.cholesky(sums.noise)
     innovation = sums.told + noise @ root.T - y
-    moved = q + np.linalg.solve(total, innovation.T).T @ with_data.T
+    weights = np.asarray(np.linalg.solve(total, innovation.T), dtype=np.float64)
+    moved = q + weights.T @ with_data.T
     middle = q.mean(axis=0)
     return np.clip(moved, middle - _FARTHEST * sd, middle + _FARTHEST * sd)
 

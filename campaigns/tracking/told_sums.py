@@ -5,11 +5,12 @@ Clicks and impressions are summed over segments. Given the world, told figures d
 daily shocks, which all figures of a cell share, and by counting; both follow from the scenario.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.tracking.tracker import TrackedDay
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.day_results import DayResults, expected_counts
@@ -24,6 +25,8 @@ MOST_STRETCHES = 4
 _SHORTEST_STRETCH = 7
 # No model is nearer to a real market than this, in logs.
 _FLOOR = 0.01
+# Counts below this are hardly ever told; it keeps their noise a number.
+_LEAST_COUNT = 0.1
 _OVER_SEGMENTS = ("clicks", "impressions")
 
 
@@ -53,6 +56,23 @@ class _Sums:
     cells: dict[int, FloatArray] = field(default_factory=dict[int, FloatArray])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A statistic: what was told and expected, and what its chance depends on.
+
+    Attributes:
+        share: Derivative of its log by the log of each day's cell ``(D * R * S,)``.
+        counting: Variance of the log by counting alone.
+    """
+
+    name: str
+    told: float
+    worlds: FloatArray
+    place: tuple[int, int, int]
+    share: FloatArray
+    counting: float
+
+
 class SumsOfDays:
     """Sums over the days, of what was told and of what a batch of worlds expects of the same entries."""
 
@@ -71,8 +91,8 @@ class SumsOfDays:
     def add(self, day: int, outcome: DayOutcome) -> None:
         """Add a day as the worlds expect it; days come in order."""
         over = self._days[day]
-        figures = {} if over.told is None else over.told.figures
-        figures = {name: told for name, told in figures.items() if not np.isnan(told).all()}
+        told_day = over.told or ActualDay(day=day, figures={})
+        figures = {name: told for name, told in told_day.figures.items() if not np.isnan(told).all()}
         revenue = [name for name in REVENUE if name in figures][:1]
         money = outcome.money
         of_worlds = {
@@ -121,61 +141,55 @@ class SumsOfDays:
 
     def _of_stretch(self, groups: dict[tuple[int, str, tuple[int, ...]], _Sums]) -> ToldSums:
         days = sorted({day for sums in groups.values() for day in sums.cells})
-        regions, segments, channels, _ = self._market.shape
-        visits = np.stack([self._days[day].modelled.visits[0] for day in days]).ravel()
-        orders = np.stack([self._days[day].modelled.orders[0] for day in days]).ravel()
-        told: list[float] = []
-        worlds: list[FloatArray] = []
-        places: list[tuple[int, ...]] = []
-        # Share of each day's cell in a statistic, by what its chance is.
-        by_shock: list[FloatArray] = []
-        by_visits: list[FloatArray] = []
-        by_orders: list[FloatArray] = []
-        own: list[float] = []
-        nothing = np.zeros(len(visits))
-        basket = np.broadcast_to(self._market.orders.basket_cv**2, (len(days), regions, segments)).ravel()
-        for (_, name, shape), sums in groups.items():
-            lengths = (
-                regions,
-                segments,
-                channels + 1 if name == "clicks" else channels if name == "impressions" else 1,
-            )
-            empty = np.zeros((regions, segments, lengths[2]))
-            cells = np.stack([sums.cells.get(day, empty) for day in days])
-            for index in np.ndindex(*shape):
-                expected = sums.worlds[:, *index]
-                if not expected.any():
-                    continue
-                at = tuple(
-                    ALL if have == 1 and want > 1 else where
-                    for where, have, want in zip(index, shape, lengths, strict=True)
-                )
-                part = np.zeros(cells.shape[:3])
-                chosen = tuple(slice(None) if where == ALL else slice(where, where + 1) for where in at)
-                part[:, chosen[0], chosen[1]] = cells[:, chosen[0], chosen[1], chosen[2]].sum(axis=3)
-                total = part.sum() + 1.0
-                share = part.ravel() / total
-                told.append(float(np.log1p(sums.told[index])))
-                worlds.append(np.log1p(expected))
-                places.append((*at[:2], ALL if lengths[2] == 1 else at[2]))
-                by_shock.append(nothing if name == "impressions" else share)
-                by_visits.append(share if name in ("clicks", "visits") else nothing)
-                by_orders.append(share if name == "orders" or name in REVENUE else nothing)
-                counting = (total - 1.0) / total**2 if name == "clicks" else 0.0
-                if name in REVENUE:
-                    counting = float((share**2 * basket / np.maximum(orders, 0.1)).sum())
-                own.append(counting + _FLOOR**2)
-        shock, of_visits, of_orders = (
-            np.array(rows).reshape(len(rows), -1) for rows in (by_shock, by_visits, by_orders)
+        visits, orders = (
+            np.maximum(np.stack([getattr(self._days[day].modelled, name)[0] for day in days]).ravel(), _LEAST_COUNT)
+            for name in ("visits", "orders")
         )
-        noise = self._market.demand.shock_cv**2 * shock @ shock.T + np.diag(own)
-        noise += of_visits / np.maximum(visits, 0.1) @ of_visits.T + of_orders / np.maximum(orders, 0.1) @ of_orders.T
+        variance = self._market.demand.shock_cv**2
+        basket = np.broadcast_to(self._market.orders.basket_cv**2, (len(days), *self._market.shape[:2])).ravel()
+        rows = [row for (_, name, _), sums in groups.items() for row in self._rows(name, sums, days)]
+        shares = np.array([row.share for row in rows]).reshape(len(rows), -1)
+        of_visits, of_orders, of_revenue = (
+            shares * np.array([row.name in names for row in rows])[:, None]
+            for names in (("clicks", "visits"), ("orders", *REVENUE), REVENUE)
+        )
+        noise = variance * (of_visits + of_orders) @ (of_visits + of_orders).T
+        noise += of_visits / visits @ of_visits.T + of_orders / orders @ of_orders.T
+        own = np.array([row.counting for row in rows]) + (of_revenue**2 * (basket / orders)).sum(axis=1)
         return ToldSums(
-            told=np.array(told),
-            worlds=np.array(worlds).T,
-            noise=noise,
-            places=np.array(places, dtype=np.int64).reshape(-1, 3),
+            told=np.array([row.told for row in rows]),
+            worlds=np.array([row.worlds for row in rows]).T,
+            noise=noise + np.diag(own + _FLOOR**2),
+            places=np.array([row.place for row in rows], dtype=np.int64).reshape(-1, 3),
         )
+
+    def _rows(self, name: str, sums: _Sums, days: Sequence[int]) -> Iterator["_Row"]:
+        """The statistics of a figure in a stretch; where the worlds expect nothing there is none."""
+        regions, segments, channels, _ = self._market.shape
+        full = (regions, segments, {"clicks": channels + 1, "impressions": channels}.get(name, 1))
+        cells = np.stack([sums.cells.get(day, np.zeros(full)) for day in days])
+        for index in np.ndindex(*sums.told.shape):
+            expected = sums.worlds[:, *index]
+            if not expected.any():
+                continue
+            region, segment, channel = (
+                ALL if have == 1 and want > 1 else where
+                for where, have, want in zip(index, sums.told.shape, full, strict=True)
+            )
+            rows, columns, sources = (
+                slice(None) if where == ALL else slice(where, where + 1) for where in (region, segment, channel)
+            )
+            part = np.zeros(cells.shape[:3])
+            part[:, rows, columns] = cells[:, rows, columns, sources].sum(axis=3)
+            total = float(part.sum())
+            yield _Row(
+                name=name,
+                told=float(np.log1p(sums.told[index])),
+                worlds=np.log1p(expected),
+                place=(region, segment, ALL if full[2] == 1 else channel),
+                share=part.ravel() / (total + 1.0),
+                counting=total / (total + 1.0) ** 2 if name == "clicks" else 0.0,
+            )
 
 
 def _figures(results: DayResults, visits_by_source: FloatArray) -> dict[str, FloatArray]:

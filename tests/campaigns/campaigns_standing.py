@@ -48,6 +48,8 @@ def standing_at(
 ) -> Standing:
     """A campaign of which the days before one were told, as a world brought them; ``change`` falsifies the books."""
     record = opened(market, plan, name=name)
+    if not day:
+        return Standing(record, worlds=WORLDS)
     told = play_campaign(played_in or market, day, world=world, seed=seed, policy=record.plan)[0]
     changed = told if change is None else [found for each in told if (found := change(each)) is not None]
     return Standing(tell(record, changed), worlds=WORLDS)

@@ -7,6 +7,7 @@ from xbopt.campaigns.advice.pace import LEAST_SHARE, paces
 
 REGIONS, CHANNELS = ("UK", "DE"), ("search", "social")
 DAYS = 40
+AHEAD = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
 def granted() -> np.ndarray:
@@ -18,7 +19,7 @@ def told(until: int) -> np.ndarray:
 
 
 def by_place(spent, until=DAYS):
-    return {(p.region, p.channel): p for p in paces(granted(), spent, told(until), REGIONS, CHANNELS)}
+    return {(p.region, p.channel): p for p in paces(granted(), spent, told(until), AHEAD, REGIONS, CHANNELS)}
 
 
 def test_what_is_spent_as_granted_is_on_pace():
@@ -26,6 +27,7 @@ def test_what_is_spent_as_granted_is_on_pace():
     assert len(found) == 1 + 2 + 2 + 4
     assert found[None, None].planned_base == pytest.approx(350.0 * DAYS)
     assert found[None, None].recent == pytest.approx(1.0)
+    assert (found["DE", None].ahead_base, found[None, "social"].ahead_base) == (7.0, 6.0)
     assert not any(pace.is_off for pace in found.values())
 
 
@@ -72,6 +74,6 @@ def test_scatter_shows_no_alarm_on_any_morning():
         false += any(
             pace.is_off
             for until in range(7, DAYS, 3)
-            for pace in paces(granted(), spent, told(until), REGIONS, CHANNELS)
+            for pace in paces(granted(), spent, told(until), AHEAD, REGIONS, CHANNELS)
         )
     assert false <= 11

@@ -1,6 +1,10 @@
 """What is learnt of a world: nothing from nothing, the truth from much, and never more than the data say."""
 
+from importlib.resources import files
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.campaigns.campaigns_played import exports_of, only, play_campaign
@@ -105,13 +109,38 @@ def test_the_same_seed_learns_the_same(quickstart, campaign):
 
 def test_net_sales_tell_order_values(launch):
     """A shop that books net sales tells as much of order values as one that tells gross revenue."""
-    told, planned, _, run = play_campaign(launch, 21, world=6)
+    told, planned, _, _ = play_campaign(launch, 21, world=6)
     gross = [only(day, lambda n, a: a if n in {"orders", "gross_revenue_base"} else None) for day in told[1:]]
     net = [only(day, lambda n, a: a if n in {"orders", "net_revenue_base"} else None) for day in told[1:]]
     one, two = (learn(track(launch, [told[0], *days], planned), seed=3).order_value for days in (gross, net))
     np.testing.assert_allclose(one.mean, two.mean, rtol=0.02)
     assert two.told.all()
     assert two.left.max() < 0.8
+
+
+def test_joint_draws_carry_what_is_told_over_to_what_they_tie_it_to(tmp_path):
+    """Where draws tie conversion to organic visits, visits alone tell of conversion; without a tie they do not."""
+    chance = np.random.default_rng(3).standard_normal((500, 2, 2))
+    left = {}
+    for name, tie in (("tied", 0.95), ("free", 0.0)):
+        columns = {}
+        for r, region in enumerate(("DE", "UK")):
+            other = tie * chance[:, r, 0] + np.sqrt(1.0 - tie**2) * chance[:, r, 1]
+            columns[f"market.regions.{region}.traffic_level"] = np.exp(0.3 * chance[:, r, 0])
+            columns[f"market.regions.{region}.conversion_level"] = np.exp(0.3 * other)
+        pq.write_table(pa.table(columns), tmp_path / "draws.parquet")
+        document = (files("xbopt.scenarios") / "quickstart.yaml").read_text("utf-8")
+        head, tail = document.split("uncertainty:")
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(
+            f"{head}uncertainty: {{draws: draws.parquet}}\n\nprovenance:{tail.split('provenance:')[1]}", "utf-8"
+        )
+        market = build_market(load_scenario(path))
+        told, planned, _, _ = play_campaign(market, 14)
+        visits = [only(day, lambda n, a: a if n in {"clicks", "visits"} else None) for day in told]
+        left[name] = learn(track(market, visits, planned), seed=2).conversion.left.max()
+    assert left["tied"] < 0.6
+    assert left["free"] > 0.9
 
 
 @pytest.mark.statistical
