@@ -24,7 +24,7 @@ from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.budget_lines import read_export
 from xbopt.campaigns.booking.campaign_names import mapping_draft
 from xbopt.campaigns.booking.mapping import MappedCampaign, read_mapping
-from xbopt.campaigns.booking.platform import booking_platform
+from xbopt.campaigns.booking.platform import booking_platform, booking_platforms
 from xbopt.campaigns.booking.read_back import read_back
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
@@ -409,6 +409,16 @@ def test_what_is_only_remembered_of_a_format_says_so():
     assert "30.4 times" in said["google_editor"]
     assert "only raise" in said["amazon"]
     assert booking_platform("tiktok").evidence == "memory"
+
+
+def test_the_page_has_a_row_for_every_format_with_its_mark(repository: Path):
+    """A reader of the page and one of the printed mark learn the same."""
+    marks = {"doc": "documentation", "code": "public programs", "memory": "**memory**"}
+    page = (repository / "docs" / "booking.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(booking_platforms())
+    for name, form in booking_platforms().items():
+        assert (marks[form.evidence] if name != "csv" else "defined here") in rows[name]
 
 
 def test_the_check_file_names_every_cell_in_words():
