@@ -12,7 +12,7 @@ from xbopt.cli.backtest import backtest_command
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.calibrate import calibrate_command
-from xbopt.cli.campaign import app as campaign_app
+from xbopt.cli.campaign_advice import app as campaign_app
 from xbopt.cli.compare import compare_command
 from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.dataset import dataset_command

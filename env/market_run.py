@@ -90,6 +90,18 @@ class MarketRun:
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
+    def resume(self, state: MarketState, world: WorldParameters, *, recent: RecentResults, nominal: NominalRun) -> None:
+        """Stand on a later morning, in worlds of other parameters, with the seller's books up to then.
+
+        Args:
+            state: The morning ``B``.
+            world: What differs by world.
+            recent: The seller's moving averages.
+            nominal: Results against the seller's model; kept where this run compares.
+        """
+        self.state, self.world, self._recent = state, world, recent
+        self._nominal = nominal if self._nominal is not None else None
+
     def branch(self) -> "MarketRun":
         """What these worlds do on average from this morning on; this run is left where it is.
 

@@ -7,6 +7,7 @@ in expected mode. Observed over modelled results then tell in which ways a world
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 PRIOR_VISITS = 10.0
 PRIOR_ORDERS = 3.0
 LARGEST_LOG_RATIO = 3.0
@@ -162,6 +167,21 @@ class NominalRun:
             recent_expected_visits=empty.visits,
         )
 
+    def repeated(self, worlds: int) -> "NominalRun":
+        """One world's run, ``worlds`` times over."""
+        hidden = {
+            # The window of earlier exposures carries its lags before its worlds.
+            field.name: np.repeat(getattr(self.hidden, field.name), worlds, axis=1 if field.name == "window" else 0)
+            for field in fields(HiddenParts)
+        }
+        tallies = {name: repeat_worlds(getattr(self, name), worlds) for name in ("observed", "modelled", "deals")}
+        plain = {
+            field.name: np.repeat(getattr(self, field.name), worlds, axis=0)
+            for field in fields(NominalRun)
+            if field.name not in tallies and field.name != "hidden"
+        }
+        return NominalRun(hidden=HiddenParts(**hidden), **tallies, **plain)
+
     def expect(
         self, market: MarketParameters, morning: MarketState, decision: Decision
     ) -> tuple[DayOutcome, MarketState]:
@@ -224,6 +244,11 @@ class NominalRun:
             recent_spend_base=RECENT_KEEP * self.recent_spend_base + results.decision.spend_base,
             recent_expected_visits=RECENT_KEEP * self.recent_expected_visits + expected_visits,
         )
+
+
+def repeat_worlds(part: Part, worlds: int) -> Part:
+    """One world's sums or averages, ``worlds`` times over."""
+    return replace(part, **{field.name: np.repeat(getattr(part, field.name), worlds, axis=0) for field in fields(part)})
 
 
 def log_ratio(observed: FloatArray, modelled: FloatArray, prior: FloatArray | float) -> FloatArray:

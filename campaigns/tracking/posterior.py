@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import OUTSIDE
 from xbopt.campaigns.tracking.smoother import LogMultipliers, effective_share, smoothed
-from xbopt.campaigns.tracking.told_sums import SumsOfDays, ToldSums
+from xbopt.campaigns.tracking.told_sums import REVENUE, SumsOfDays
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
@@ -18,7 +18,7 @@ from xbopt.simulator.history import initial_state
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState, OutsideState, repeat_state
-from xbopt.simulator.step import DayOutcome, play_day
+from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import WorldParameters, average_world, draw_worlds
 
 WORLDS = 256
@@ -84,40 +84,46 @@ def learn(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> WorldPosterio
     market = tracked.market
     numbers = np.arange(worlds, dtype=np.int64)
     prior = draw_worlds(market.scenario, seed=seed, worlds=numbers)
-    draws = MarketDraws(market.scenario, seed=seed, worlds=numbers)
-    stated = _played_along(tracked, average_world(), 1, None)
-    before = _played_along(tracked, prior, worlds, draws)
+    draws, sums = MarketDraws(market.scenario, seed=seed, worlds=numbers), SumsOfDays(market, tracked.days)
+    stated, before = played_along(tracked, average_world(), 1), played_along(tracked, prior, worlds, draws, sums)
     after, own, share = before, prior, 1.0
     uncertain = LogMultipliers.of(market.scenario, prior)
-    if before.sums is not None and uncertain.logs.shape[1]:
-        chance = named_generator(seed, "posterior").standard_normal((worlds, len(before.sums.told)))
-        logs = smoothed(uncertain, before.sums, chance, linked=_linked(market))
-        own, share = uncertain.put_into(prior, logs), effective_share(before.sums)
-        after = _played_along(tracked, own, worlds, draws)
+    told_sums = sums.result()
+    if told_sums is not None and uncertain.logs.shape[1]:
+        chance = named_generator(seed, "posterior").standard_normal((worlds, len(told_sums.told)))
+        logs = smoothed(uncertain, told_sums, chance, linked=_linked(market))
+        own, share = uncertain.put_into(prior, logs), effective_share(told_sums)
+        after = played_along(tracked, own, worlds, draws)
     told = _told(tracked)
-    ratios = {name: _learnt(getattr(stated, name), getattr(before, name), getattr(after, name), told[name]) for name in told}
+    ratios = {
+        name: _learnt(getattr(stated, name), getattr(before, name), getattr(after, name), told[name]) for name in told
+    }
     return WorldPosterior(worlds=own, state=after.state, weighed_share=share, **ratios)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Along:
-    """Some worlds played along a campaign: where they stand, statistics, and sums of what they expect."""
+class Along:
+    """Some worlds played along a campaign: where they stand, and what they expect of all days together."""
 
     state: MarketState
-    sums: ToldSums | None
     visits: FloatArray
     returns: FloatArray
     conversion: FloatArray
     order_value: FloatArray
 
 
-def _played_along(tracked: Tracked, world: WorldParameters, count: int, draws: MarketDraws | None) -> _Along:
+def played_along(
+    tracked: Tracked,
+    world: WorldParameters,
+    count: int,
+    draws: MarketDraws | None = None,
+    sums: SumsOfDays | None = None,
+) -> Along:
     """Play worlds in expected mode, each day from the morning that was seen and with what was done.
 
     What nobody told of the world outside goes its own way in each world, by ``draws``; as expected without.
     """
     market, free = tracked.market, tracked.open_market
-    sums = SumsOfDays(market, tracked.days)
     unlimited = Remaining.at_start(free.scenario.limits, count)
     state = initial_state(market, count, world)
     regions, _, channels, _ = market.shape
@@ -128,7 +134,8 @@ def _played_along(tracked: Tracked, world: WorldParameters, count: int, draws: M
         seen = replace(repeat_state(over.morning, count), outside=outside, remaining=unlimited)
         morning = HiddenParts.of(state).put_into(seen)
         outcome, state = play_day(free, world, morning, _repeated(over.filled.results.decision, count), None)
-        sums.add(day, outcome)
+        if sums is not None:
+            sums.add(day, outcome)
         day_orders = add_up(outcome.orders, 3)
         value = outcome.money.gross_revenue / np.where(day_orders > 0.0, day_orders, 1.0)
         visits += add_up(outcome.channel_visits, 2)
@@ -139,13 +146,12 @@ def _played_along(tracked: Tracked, world: WorldParameters, count: int, draws: M
         tomorrow = tracked.days[day + 1].morning if day + 1 < len(tracked.days) else tracked.seen
         outside = _outside_of_worlds(tracked, day, tomorrow, morning, draws)
     seen = replace(repeat_state(tracked.seen, count), outside=outside)
-    return _Along(
+    return Along(
         state=HiddenParts.of(state).put_into(seen),
-        sums=sums.result(),
         visits=visits,
         returns=returns,
-        conversion=_ratio(orders, all_visits),
-        order_value=_ratio(revenue, orders),
+        conversion=ratio(orders, all_visits),
+        order_value=ratio(revenue, orders),
     )
 
 
@@ -202,7 +208,8 @@ def _told(tracked: Tracked) -> dict[str, BoolArray]:
         if over.told is not None:
             figures = over.told.figures
             orders = orders | _any_told(figures.get("orders"))
-            revenue = revenue | _any_told(figures.get("gross_revenue_base"))
+            for name in REVENUE:
+                revenue = revenue | _any_told(figures.get(name))
     return {
         "visits": visits,
         "returns": visits | orders[:, None],
@@ -218,7 +225,7 @@ def _any_told(array: FloatArray | None) -> BoolArray:
 
 def _learnt(stated: FloatArray, before: FloatArray, after: FloatArray, told: BoolArray) -> Learnt:
     """Ratios of worlds ``(B, ...)`` to the scenario's ``(1, ...)``."""
-    prior, posterior = _ratio(before, stated), _ratio(after, stated)
+    prior, posterior = ratio(before, stated), ratio(after, stated)
     (prior_low, prior_high), (low, high) = (np.quantile(each, INTERVAL, axis=0) for each in (prior, posterior))
     with np.errstate(divide="ignore"):
         sd_before, sd_after = np.log(prior).std(axis=0), np.log(posterior).std(axis=0)
@@ -233,6 +240,6 @@ def _learnt(stated: FloatArray, before: FloatArray, after: FloatArray, told: Boo
     )
 
 
-def _ratio(amount: FloatArray, by: FloatArray) -> FloatArray:
+def ratio(amount: FloatArray, by: FloatArray) -> FloatArray:
     """``amount / by``, NaN where there is nothing to divide by."""
     return np.where(by > 0.0, amount / np.where(by > 0.0, by, 1.0), np.nan)

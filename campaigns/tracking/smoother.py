@@ -80,9 +80,7 @@ class LogMultipliers:
         return WorldParameters(**{**same, **changed})
 
 
-def smoothed(
-    before: LogMultipliers, sums: ToldSums, noise: FloatArray, *, linked: BoolArray
-) -> FloatArray:
+def smoothed(before: LogMultipliers, sums: ToldSums, noise: FloatArray, *, linked: BoolArray) -> FloatArray:
     """The logs after the data ``(B, Q)``.
 
     Args:

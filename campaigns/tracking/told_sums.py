@@ -16,10 +16,11 @@ from xbopt.env.day_results import DayResults, expected_counts
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.step import DayOutcome
 
-COMPARED: tuple[str, ...] = ("clicks", "impressions", "visits", "orders", "gross_revenue_base")
+REVENUE: tuple[str, ...] = ("gross_revenue_base", "net_sales_base", "net_revenue_base")
+"""Each tells of order values what the others tell: the first that was told is compared."""
 ALL = -1
 """In a place: a sum over the whole axis."""
-MOST_STRETCHES = 6
+MOST_STRETCHES = 4
 _SHORTEST_STRETCH = 7
 # No model is nearer to a real market than this, in logs.
 _FLOOR = 0.01
@@ -70,16 +71,24 @@ class SumsOfDays:
     def add(self, day: int, outcome: DayOutcome) -> None:
         """Add a day as the worlds expect it; days come in order."""
         over = self._days[day]
-        expected_of_worlds = _figures(DayResults.of(outcome), expected_counts(outcome))
+        figures = {} if over.told is None else over.told.figures
+        figures = {name: told for name, told in figures.items() if not np.isnan(told).all()}
+        revenue = [name for name in REVENUE if name in figures][:1]
+        money = outcome.money
+        of_worlds = {
+            **_figures(DayResults.of(outcome), expected_counts(outcome)),
+            "net_sales_base": (money.gross_revenue + money.discount + money.tax + money.fx_effect)[..., None],
+            "net_revenue_base": money.net_revenue[..., None],
+        }
         of_model = _figures(over.modelled, over.modelled_visits)
-        for name in COMPARED:
-            told = None if over.told is None else over.told.figures.get(name)
-            if told is None or np.isnan(told).all():
+        for name in ("clicks", "impressions", "visits", "orders", *revenue):
+            if name not in figures:
                 continue
+            told = figures[name]
             told = told if told.ndim == 3 else told[..., None]
             known = ~np.isnan(told)
             totals = tuple(axis for axis in range(3) if told.shape[axis] == 1)
-            expected = expected_of_worlds[name]
+            expected = of_worlds[name]
             seen = np.where(known, told, 0.0)
             mine = np.where(known, expected.sum(axis=tuple(axis + 1 for axis in totals), keepdims=True), 0.0)
             if name in _OVER_SEGMENTS:
@@ -87,7 +96,8 @@ class SumsOfDays:
             key = (self._stretch[day], name, seen.shape)
             sums = self._sums.setdefault(key, _Sums(np.zeros_like(seen), np.zeros_like(mine)))
             sums.told, sums.worlds = sums.told + seen, sums.worlds + mine
-            sums.cells[day] = of_model[name][0] * known
+            # How cells share in a sum of revenue is the same for every kind of it.
+            sums.cells[day] = of_model["gross_revenue_base" if revenue == [name] else name][0] * known
 
     def result(self) -> ToldSums | None:
         """The statistics; None where nothing was told."""
@@ -125,7 +135,11 @@ class SumsOfDays:
         nothing = np.zeros(len(visits))
         basket = np.broadcast_to(self._market.orders.basket_cv**2, (len(days), regions, segments)).ravel()
         for (_, name, shape), sums in groups.items():
-            lengths = (regions, segments, channels + 1 if name == "clicks" else channels if name == "impressions" else 1)
+            lengths = (
+                regions,
+                segments,
+                channels + 1 if name == "clicks" else channels if name == "impressions" else 1,
+            )
             empty = np.zeros((regions, segments, lengths[2]))
             cells = np.stack([sums.cells.get(day, empty) for day in days])
             for index in np.ndindex(*shape):
@@ -143,13 +157,12 @@ class SumsOfDays:
                 share = part.ravel() / total
                 told.append(float(np.log1p(sums.told[index])))
                 worlds.append(np.log1p(expected))
-                places.append(at[:2] + (ALL if lengths[2] == 1 else at[2],))
+                places.append((*at[:2], ALL if lengths[2] == 1 else at[2]))
                 by_shock.append(nothing if name == "impressions" else share)
                 by_visits.append(share if name in ("clicks", "visits") else nothing)
-                is_order = name in ("orders", "gross_revenue_base")
-                by_orders.append(share if is_order else nothing)
+                by_orders.append(share if name == "orders" or name in REVENUE else nothing)
                 counting = (total - 1.0) / total**2 if name == "clicks" else 0.0
-                if name == "gross_revenue_base":
+                if name in REVENUE:
                     counting = float((share**2 * basket / np.maximum(orders, 0.1)).sum())
                 own.append(counting + _FLOOR**2)
         shock, of_visits, of_orders = (

@@ -6,10 +6,15 @@
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from xbopt.campaigns.advice.gain import Gains
 from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
+from xbopt.campaigns.booking.platform import BookingPlatform
 from xbopt.imports.profile import EVIDENCE_MEANS
+from xbopt.reports.campaign.words import CampaignWords
+from xbopt.reports.kit.figures import Column, Table
 
 _CHECK_WORDS: Mapping[CheckCode, str] = {
     "rounded": "Rounded to what the currency allows; all budgets together never exceed the plan.",
@@ -21,7 +26,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "other_sheet": "The rest is not in this sheet. Book it with its own platform, or map a campaign to it.",
     "hours_unbookable": "The plan's hours are not written: the format or the export has no column for them.",
     "hours_only_on_off": "Hours are on or off here; bids by hour need a bid strategy by hand, named in the export.",
-    "hours_no_zone": "The plan's hours are not written: say the time zone of the account.",
+    "hours_no_zone": "The plan's hours are not written: say the time zone of the account with --zone.",
     "hours_left": "The schedule of the export stays as it is: {detail}",
     "hours_clipped": "Bids of {detail} quarters of an hour a day are moved to the platform's least or most.",
     "hours_merged": "Bids of {detail} quarters of an hour a day are evened out, since a day has few intervals.",
@@ -66,3 +71,45 @@ def booking_sentences(booking: Booking) -> tuple[str, ...]:
     said += form.notes
     said += [f"Not in the sheet: {what[0].lower()}{what[1:]}" for what in form.cannot]
     return (*said, "Not in the sheet: discounts, which are given in the shop.")
+
+
+def booked_sentences(booking: Booking, gains: Gains | None, words: CampaignWords) -> tuple[str, ...]:
+    """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded."""
+    money = words.numbers
+    asked, booked = booking.asked_total_base, booking.booked_total_base
+    said = [
+        f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {len(booking.sheets)} sheets."
+    ]
+    if gains is not None and abs(gains.reward.mean) >= 0.005:
+        said.append(f"{words.gain(gains.reward, 'Against the plan what will be done brings')}.")
+    return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
+
+
+def booking_json(booking: Booking, gains: Gains | None, difference_base: float) -> dict[str, object]:
+    """What ``xbopt campaign book --json`` prints, but for the files."""
+    return {
+        "platform": booking.platform.id,
+        "evidence": booking.platform.evidence,
+        "currency": booking.account.currency,
+        "asked_base": booking.asked_total_base,
+        "booked_base": booking.booked_total_base,
+        "read_back_difference_base": difference_base,
+        "gain": None if gains is None else asdict(gains.reward),
+        "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],
+        "sentences": list(booking_sentences(booking)),
+    }
+
+
+def formats_table(known: Mapping[str, BookingPlatform]) -> Table:
+    """The formats of upload sheets, and how each is known."""
+    return Table(
+        key="formats",
+        title="Upload sheets",
+        columns=(
+            Column("id", "Format", "text"),
+            Column("title", "Sheet", "text"),
+            Column("evidence", "Known from", "text"),
+            Column("source", "Where it is described", "text"),
+        ),
+        rows=tuple((one.id, one.title, EVIDENCE_MEANS[one.evidence], one.source) for one in known.values()),
+    )

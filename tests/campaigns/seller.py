@@ -30,7 +30,9 @@ _SHOPIFY = (
 
 def sixty_days() -> Scenario:
     """The quickstart's market on sixty days, with a budget for all of them."""
-    return load_scenario("quickstart", overrides=["horizon.days=60", "budget.total_base=24000"])
+    return load_scenario(
+        "quickstart", overrides=["horizon.start=2026-07-06", "horizon.days=60", "budget.total_base=24000"]
+    )
 
 
 @dataclass
@@ -167,7 +169,7 @@ class SimulatedSeller:
                 writer.writerow(  # type: ignore[attr-defined]
                     [
                         f"#{name}", f"buyer{name}@example.test", "paid", f"{when} 12:00:00 +0000", "EUR",
-                        f"{price:.2f}", "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp", f"{price:.2f}",
-                        f"LMP-{region.country}", region.country, "", "0.00", name,
+                        f"{price:.2f}", "0.00", "0.00", f"{price:.2f}", "0.00", f"{when} 12:00:00 +0000", 1, "Lamp",
+                        f"{price:.2f}", f"LMP-{region.country}", region.country, "", "0.00", name,
                     ]
                 )  # fmt: skip
