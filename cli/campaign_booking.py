@@ -64,8 +64,8 @@ def book_days(
         difference = float(abs(again.spend_base - made.booked.spend_base).sum())
         if difference > _SAME * max(made.booked_total_base, 1.0):
             raise CampaignError(
-                f"The sheets of {made.platform.title} do not say what was to be written, so none was. Export again, as it "
-                "comes from the platform, and book anew."
+                f"The sheets of {made.platform.title} do not say what was to be written, so none was. Export again, as "
+                "it comes from the platform, and book anew."
             )
         standing = Standing(record)
         plan, whole = record.plan, made.carried_out(days)
