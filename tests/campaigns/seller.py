@@ -30,7 +30,9 @@ _SHOPIFY = (
 
 def sixty_days() -> Scenario:
     """The quickstart's market on sixty days, with a budget for all of them."""
-    return load_scenario("quickstart", overrides=["horizon.days=60", "budget.total_base=24000"])
+    return load_scenario(
+        "quickstart", overrides=["horizon.start=2026-07-06", "horizon.days=60", "budget.total_base=24000"]
+    )
 
 
 @dataclass

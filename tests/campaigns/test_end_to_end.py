@@ -24,7 +24,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
 
-WEEK = 7
+EVERY = 10
 
 
 @dataclass
@@ -53,8 +53,8 @@ class Office:
         return json.loads(answer.out)
 
     def tell(self, seller: SimulatedSeller, day: int) -> None:
-        """Tell what the week before a day brought."""
-        files = seller.export(self.folder, days=WEEK)
+        """Tell what the days before a day brought."""
+        files = seller.export(self.folder, days=EVERY)
         answers = ("--currency", "EUR", "--zone", "Europe/Berlin", "--key-file", self.folder / "key")
         self.ask("actuals", "spring", *files, *answers, "--until", self.scenario.date_of(day - 1))
 
@@ -118,7 +118,7 @@ def decided(budgets: FloatArray, scenario: Scenario, discount: FloatArray) -> De
 
 
 def test_sixty_days_through_files_earn_what_the_same_policy_earns_inside(tmp_path: Path) -> None:
-    """Re-planned each week: by files, sheets and margins of what came, and inside with all that the simulator shows."""
+    """Re-planned every ten days: by files, sheets and margins of what came, and inside with all that the simulator shows."""
     scenario = sixty_days()
     (tmp_path / "market.yaml").write_text(_text(scenario))
     office = Office(folder=tmp_path, store=f"sqlite:///{tmp_path / 'store.sqlite'}", scenario=scenario)
@@ -126,9 +126,9 @@ def test_sixty_days_through_files_earn_what_the_same_policy_earns_inside(tmp_pat
     office.ask("open", tmp_path / "market.yaml", "--name", "spring", "--plan", "baseline", "--by", "ann", "--four-eyes")
     discount = scenario.plan.discount_frac
     for day in range(scenario.days):
-        if day and day % WEEK == 0:
+        if day and day % EVERY == 0:
             office.tell(seller, day)
-            last = scenario.date_of(min(day + WEEK, scenario.days) - 1)
+            last = scenario.date_of(min(day + EVERY, scenario.days) - 1)
             proposal = office.ask("propose", "spring", "--until", last, "--by", "ann")["proposal"]
             office.ask("approve", "spring", proposal, "--by", "bob")
             for template in (*office.export().values(), None):
@@ -152,10 +152,10 @@ def _inside(scenario: Scenario) -> float:
     market = build_market(scenario)
     plan = scenario_plan(market)
     for day in range(scenario.days):
-        if day and day % WEEK == 0:
+        if day and day % EVERY == 0:
             ahead = replanning_around(market, plan).spend_ahead(seller.run.observe())[0]
             spend = plan.spend_base.copy()
-            spend[day : day + WEEK] = ahead[:WEEK].mean(axis=0)
+            spend[day : day + EVERY] = ahead[:EVERY].mean(axis=0)
             plan = plan.__class__(**{**{name: getattr(plan, name) for name in plan.__slots__}, "spend_base": spend})
         budgets = plan.spend_base[day].sum(axis=1).T
         seller.play(decided(budgets, scenario, plan.discount_frac[day]))
