@@ -63,9 +63,8 @@ def gains_of(standing: Standing, against: ScheduledPolicy, others: Sequence[Sche
         against: The plan that they are compared with.
         others: The other plans; only their days ahead count.
     """
-    seed = luck_ahead(standing)
-    result = play_ahead(standing.tracked, standing.posterior, [against, *others], seed=seed)
-    margin, reward = result.margin_base, result.worth_base
+    result = play_ahead(standing.market, standing.posterior, [against, *others], seed=luck_ahead(standing))
+    margin, reward = result.margin_base, result.margin_base + result.standing_base
     return [
         Gains(margin=Gain.of(margin[n] - margin[0]), reward=Gain.of(reward[n] - reward[0]))
         for n in range(1, len(margin))
