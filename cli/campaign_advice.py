@@ -31,7 +31,7 @@ def status_command(
     from xbopt.campaigns.advice.status import status_of
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.document import status_json
-    from xbopt.reports.campaign.tables import learnt_rows, learnt_table, money_table, result_table
+    from xbopt.reports.campaign.tables import learnt_table, money_table, result_table
     from xbopt.reports.campaign.words import CampaignWords
 
     check_outputs({"--report": (report, ".html")})
@@ -55,9 +55,9 @@ def status_command(
     for sentence in CampaignWords(scenario, numbers).status(status):
         console.print(sentence, markup=False)
     tables = (
-        money_table(status, scenario),
+        money_table(status),
         result_table(status),
-        learnt_table(learnt_rows(standing.posterior, scenario)),
+        learnt_table(status),
     )
     for table in tables:
         if table.rows:

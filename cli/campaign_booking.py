@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from xbopt.campaigns.record import CampaignRecord
 
 PLAN = "plan"
+_SAME = 1e-9
+"""Part by which the spend that sheets say may differ from what was to be written: the last bits of sums."""
 
 
 def book_days(
@@ -60,6 +62,11 @@ def book_days(
         made = write_sheets(days, scenario, platform, template, rows, account=account, by=each, label=label)
         again = read_back(made.sheets, platform, template, scenario, rows, account=account, days=days)
         difference = float(abs(again.spend_base - made.booked.spend_base).sum())
+        if difference > _SAME * max(made.booked_total_base, 1.0):
+            raise CampaignError(
+                f"The sheets of {made.platform.title} do not say what was to be written, so none was. Export again, as "
+                "it comes from the platform, and book anew."
+            )
         standing = Standing(record)
         plan, whole = record.plan, made.carried_out(days)
         gains = None
@@ -68,7 +75,6 @@ def book_days(
                 on_progress("playing what will be booked", 0, 0)
                 gains = gains_of(standing, days.put_into(plan), [whole.put_into(plan)])[0]
         files = [BookedFile(name=file, sha256=sha256(content).hexdigest()) for file, content in made.sheets.items()]
-        used = [c for c in range(made.booked.spend_base.shape[-1]) if made.asked_base[..., c].sum() > 0.0]
         for file, content in made.sheets.items():
             (out / file).write_bytes(content)
         check = out / f"check-{platform}-{label}.csv"
@@ -77,7 +83,7 @@ def book_days(
             proposal="" if proposal == PLAN else proposal,
             platform=platform,
             days=PlanBytes.of(made.booked),
-            channels=used,
+            channels=list(made.channels),
             files=files,
         )
         book.add(name, lambda _: event, actor=actor)

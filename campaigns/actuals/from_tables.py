@@ -100,10 +100,10 @@ def days_of_tables(
         raise CampaignError(
             f"The files tell nothing of the campaign's days, {scenario.start} to "
             f"{scenario.date_of(scenario.days - 1)}, in {', '.join(scenario.regions)}."
-            + "".join(f" {note.sentence}" for note in reader.notes)
+            + "".join(f" {note.sentence}" for note in reader.told)
         )
     days = [ActualDay(day=day, figures=figures) for day, figures in sorted(reader.figures.items())]
-    return ToldDays(days=tuple(days), notes=tuple(reader.notes))
+    return ToldDays(days=tuple(days), notes=reader.told)
 
 
 class _Reader:
@@ -128,6 +128,14 @@ class _Reader:
                 f"{lacking.sentence} Give a file of rates with the others, as eurofxref-hist.zip of the European "
                 "Central Bank."
             )
+
+    @property
+    def told(self) -> tuple[ActualsNote, ...]:
+        """The notes, each about one thing: what several tables have in common is counted together."""
+        counts: dict[tuple[NoteCode, str], int] = {}
+        for note in self.notes:
+            counts[note.code, note.what] = counts.get((note.code, note.what), 0) + note.count
+        return tuple(ActualsNote(code=code, what=what, count=count) for (code, what), count in counts.items())
 
     def media(self, off: Sequence[Span]) -> None:
         """Spend, impressions and clicks by region and channel."""

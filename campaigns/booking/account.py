@@ -74,11 +74,15 @@ def account_of(
     if named and currency and named != [currency]:
         raise UsageError(f"The export's budgets are in {named[0]}, not in {currency}. Say {named[0]}, or export again.")
     if not currency and not named and len(own) > 1:
-        raise UsageError(f"In which currency is the account kept? The plan's regions have {', '.join(own)}; name one.")
+        raise UsageError(
+            f"In which currency is the account kept? The plan's regions have {', '.join(own)}; say one with --currency."
+        )
     chosen = currency or (named or own)[0]
     known = scenario.document.market.currencies
     rate = base_per_unit or (known[chosen].rate if chosen in known else None)
     if rate is None:
         base = scenario.base_currency
-        raise UsageError(f"The scenario has no rate of {chosen}. Say what one {chosen} costs in {base} today.")
+        raise UsageError(
+            f"The scenario has no rate of {chosen}. Say with --rate what one {chosen} costs in {base} today."
+        )
     return Account(currency=chosen, base_per_unit=rate, timezone=timezone)

@@ -164,7 +164,7 @@ def lines_to_book(
     """
     if template is None:
         if form.id != _PLAIN:
-            raise UsageError(f"{form.title}: name an export of your own as the template; sheets are made from it.")
+            raise UsageError(f"{form.title}: name an export of your own with --template; sheets are made from it.")
         template, cells = _plain_template(scenario, account)
         mapping = cells if mapping is None else mapping
     export = read_export(template, form)
@@ -172,7 +172,7 @@ def lines_to_book(
     if others := sorted(export.currencies - {account.currency}):
         raise UsageError(
             f"The export's budgets are in {', '.join(others)}, the account is said to be in {account.currency}. Say "
-            "the export's currency."
+            "the export's with --currency."
         )
     rows = len(export.table.rows) - export.head - 1
     if form.rows_at_most is not None and rows > form.rows_at_most:

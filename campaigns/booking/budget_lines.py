@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xbopt.campaigns.booking.export_table import ExportTable, export_table, head_row, plain_header
+from xbopt.campaigns.booking.export_files import export_table
+from xbopt.campaigns.booking.export_table import ExportTable, head_row, plain_header
 from xbopt.campaigns.booking.platform import BookingPlatform, BudgetLevel
 from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, number_of
 from xbopt.imports.refusals import RefusedFileError

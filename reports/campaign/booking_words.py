@@ -26,7 +26,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "other_sheet": "The rest is not in this sheet. Book it with its own platform, or map a campaign to it.",
     "hours_unbookable": "The plan's hours are not written: the format or the export has no column for them.",
     "hours_only_on_off": "Hours are on or off here; bids by hour need a bid strategy by hand, named in the export.",
-    "hours_no_zone": "The plan's hours are not written: say the time zone of the account.",
+    "hours_no_zone": "The plan's hours are not written: say the time zone of the account with --zone.",
     "hours_left": "The schedule of the export stays as it is: {detail}",
     "hours_clipped": "Bids of {detail} quarters of an hour a day are moved to the platform's least or most.",
     "hours_merged": "Bids of {detail} quarters of an hour a day are evened out, since a day has few intervals.",

@@ -6,9 +6,7 @@ from typing import cast
 from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.campaigns.standing import Standing
-from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.reports.campaign.tables import learnt_rows
 from xbopt.reports.campaign.words import CampaignWords
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.document import number_or_none, scenario_json
@@ -19,10 +17,6 @@ def status_json(standing: Standing, status: Status) -> dict[str, object]:
     scenario = standing.scenario
     words = _words(scenario)
     told = cast("dict[str, object]", _plain(asdict(status)))
-    told["money"] = {
-        **cast("dict[str, object]", told["money"]),
-        "ahead_by_place_base": _places(status.money.ahead_by_place_base, scenario),
-    }
     alarms = cast("list[dict[str, object]]", told["alarms"])
     for alarm, said in zip(status.alarms, alarms, strict=True):
         said["sentence"] = words.alarm(alarm)
@@ -30,7 +24,6 @@ def status_json(standing: Standing, status: Status) -> dict[str, object]:
         "scenario": scenario_json(scenario),
         "date": str(scenario.date_of(min(status.today, scenario.days - 1))),
         **told,
-        "learnt": _plain([asdict(row) for row in learnt_rows(standing.posterior, scenario)]),
         "worlds": standing.worlds,
         "sentences": list(words.status(status)),
     }
@@ -53,14 +46,6 @@ def proposal_json(standing: Standing, name: str, figures: ProposalFigures) -> di
 
 def _words(scenario: Scenario) -> CampaignWords:
     return CampaignWords(scenario, NumberFormat(locale="en", currency=scenario.base_currency, is_for_terminal=True))
-
-
-def _places(values: FloatArray, scenario: Scenario) -> list[dict[str, object]]:
-    return [
-        {"region": region, "channel": channel, "spend_base": float(values[r, c])}
-        for r, region in enumerate(scenario.regions)
-        for c, channel in enumerate(scenario.channels)
-    ]
 
 
 def _plain(value: object) -> object:

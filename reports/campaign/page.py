@@ -1,15 +1,10 @@
 """Pages of a campaign: its status, and a proposal."""
 
-from collections.abc import Sequence
-
 from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.campaigns.standing import Standing
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.campaign.tables import (
-    RETURN,
-    LearntRow,
-    learnt_rows,
     learnt_table,
     money_table,
     move_table,
@@ -38,8 +33,7 @@ def status_content(standing: Standing, status: Status, *, locale: str = "en") ->
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
     words = CampaignWords(scenario, numbers)
     verdict, *below = words.status(status)
-    learnt = learnt_rows(standing.posterior, scenario)
-    money, results = money_table(status, scenario), result_table(status)
+    money, results = money_table(status), result_table(status)
     tone = next((_TONES[alarm.severity] for alarm in status.alarms), "good")
     sections = [
         Section(
@@ -52,8 +46,8 @@ def status_content(standing: Standing, status: Status, *, locale: str = "en") ->
     ]
     if results.rows:
         sections.append(Section(key="results", title="Results", tables=(table_text(results, numbers),)))
-    if learnt:
-        sections.append(_learnt(learnt, numbers))
+    if status.learnt:
+        sections.append(_learnt(status, numbers))
     if status.drift:
         clear = [drift for drift in status.drift if drift.is_clear]
         sections.append(
@@ -100,7 +94,6 @@ def proposal_content(standing: Standing, name: str, figures: ProposalFigures, *,
     verdict, *below = words.proposal(name, figures)
     gain = figures.gains.reward
     moves = move_table(figures, words)
-    learnt = learnt_rows(standing.posterior, scenario)
     tone = "even" if figures.kind == "carry_on" or not gain.is_clear else "good"
     sections: list[Section] = []
     if moves.rows:
@@ -112,8 +105,6 @@ def proposal_content(standing: Standing, name: str, figures: ProposalFigures, *,
                 tables=(table_text(moves, numbers),),
             )
         )
-    if learnt:
-        sections.append(_learnt(learnt, numbers))
     return PageContent(
         kind="Campaign proposal",
         title=f"{standing.record.name}: {name}",
@@ -165,8 +156,8 @@ def _tiles(status: Status, numbers: NumberFormat) -> tuple[TileText, ...]:
     return tuple(tiles)
 
 
-def _learnt(rows: Sequence[LearntRow], numbers: NumberFormat) -> Section:
-    table = table_text(learnt_table(rows), numbers)
+def _learnt(status: Status, numbers: NumberFormat) -> Section:
+    table = table_text(learnt_table(status), numbers)
     description = "Return on spend of each channel in each region, over what the scenario says."
     lines = [
         IntervalRow(
@@ -175,10 +166,10 @@ def _learnt(rows: Sequence[LearntRow], numbers: NumberFormat) -> Section:
             low=row.low,
             high=row.high,
             label=f"{numbers.decimal(row.mean)} ({numbers.decimal(row.low)} to {numbers.decimal(row.high)})",
-            is_strong=row.is_off,
+            is_strong=row.low > 1.0 or row.high < 1.0,
         )
-        for row in rows
-        if row.what == RETURN
+        for row in status.learnt
+        if row.measure == "returns"
     ]
     charts: tuple[ChartPart, ...] = ()
     if lines:

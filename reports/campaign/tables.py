@@ -1,13 +1,10 @@
 """Tables of a campaign: what its pages, documents and the terminal show."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
 
 from xbopt.campaigns.advice.proposal import ProposalFigures
-from xbopt.campaigns.advice.status import Status
+from xbopt.campaigns.advice.status import LearntMeasure, Status
 from xbopt.campaigns.closing import PlanAgainstActual
-from xbopt.campaigns.tracking.posterior import Learnt, WorldPosterior
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.campaign.words import CampaignWords
@@ -18,24 +15,12 @@ _MEASURES = {"visits": "Visits", "orders": "Orders", "sales_base": "Sales"}
 _ALL = "all"
 
 
-def money_table(status: Status, scenario: Scenario) -> Table:
+def money_table(status: Status) -> Table:
     """Money by channel and region: granted and spent so far, and what is committed ahead."""
-    ahead = status.money.ahead_by_place_base
-    rows: list[tuple[Value, ...]] = []
-    for pace in status.money.paces:
-        r = slice(None) if pace.region is None else scenario.regions.index(pace.region)
-        c = slice(None) if pace.channel is None else scenario.channels.index(pace.channel)
-        share = pace.to_date
-        rows.append(
-            (
-                pace.channel or _ALL,
-                pace.region or _ALL,
-                pace.planned_base,
-                pace.spent_base,
-                None if share is None else share,
-                float(ahead[r, c].sum()),
-            )
-        )
+    rows: list[tuple[Value, ...]] = [
+        (pace.channel or _ALL, pace.region or _ALL, pace.planned_base, pace.spent_base, pace.to_date, pace.ahead_base)
+        for pace in status.money.paces
+    ]
     return Table(
         key="money",
         title="Money",
@@ -83,69 +68,15 @@ def result_table(status: Status) -> Table:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearntRow:
-    """A ratio to what the scenario says.
-
-    Attributes:
-        what: Of what.
-        channel, region: Where.
-        mean, low, high: After the data, in nine of ten worlds.
-        prior_low, prior_high: Before.
-        learnt: Share of the uncertainty that is gone.
-    """
-
-    what: str
-    channel: str
-    region: str
-    mean: float
-    low: float
-    high: float
-    prior_low: float
-    prior_high: float
-    learnt: float
-
-    @property
-    def is_off(self) -> bool:
-        """Whether the range leaves out 1."""
-        return self.low > 1.0 or self.high < 1.0
+LEARNT_WORDS: Mapping[LearntMeasure, str] = {
+    "returns": "Return on spend",
+    "visits": "Visits from spend",
+    "conversion": "Orders a visit",
+    "order_value": "Sales an order",
+}
 
 
-RETURN = "Return on spend"
-
-
-def learnt_rows(posterior: WorldPosterior, scenario: Scenario) -> list[LearntRow]:
-    """What was learnt of each channel, of conversion and of order values; what nothing can be said of is left out."""
-    rows: list[LearntRow] = []
-
-    def add(what: str, channel: str, region: str, learnt: Learnt, at: tuple[int, ...]) -> None:
-        if not math.isfinite(float(learnt.mean[at])):
-            return
-        rows.append(
-            LearntRow(
-                what=what,
-                channel=channel,
-                region=region,
-                mean=float(learnt.mean[at]),
-                low=float(learnt.low[at]),
-                high=float(learnt.high[at]),
-                prior_low=float(learnt.prior_low[at]),
-                prior_high=float(learnt.prior_high[at]),
-                learnt=max(1.0 - float(learnt.left[at]), 0.0) if bool(learnt.told[at]) else 0.0,
-            )
-        )
-
-    for c, channel in enumerate(scenario.channels):
-        for r, region in enumerate(scenario.regions):
-            add(RETURN, channel, region, posterior.returns, (r, c))
-            add("Visits from spend", channel, region, posterior.visits, (r, c))
-    for r, region in enumerate(scenario.regions):
-        add("Orders a visit", _ALL, region, posterior.conversion, (r,))
-        add("Sales an order", _ALL, region, posterior.order_value, (r,))
-    return rows
-
-
-def learnt_table(rows: Sequence[LearntRow]) -> Table:
+def learnt_table(status: Status) -> Table:
     """What was learnt, against the scenario."""
     return Table(
         key="learnt",
@@ -161,7 +92,20 @@ def learnt_table(rows: Sequence[LearntRow]) -> Table:
             Column("prior_high", "High before", "ratio"),
             Column("learnt", "Learnt", "share"),
         ),
-        rows=tuple(astuple(row) for row in rows),
+        rows=tuple(
+            (
+                LEARNT_WORDS[one.measure],
+                one.channel or _ALL,
+                one.region,
+                one.mean,
+                one.low,
+                one.high,
+                one.prior_low,
+                one.prior_high,
+                max(1.0 - one.left, 0.0) if one.told else 0.0,
+            )
+            for one in status.learnt
+        ),
         note="1 is what the scenario says. Low and high: nine of ten worlds after the data, and before. Learnt: how "
         "much of the uncertainty is gone.",
     )

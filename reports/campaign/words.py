@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from xbopt.campaigns.advice.alarms import AdviceCode, Alarm, AlarmCode
+from xbopt.campaigns.advice.alarm import AdviceCode, Alarm, AlarmCode
 from xbopt.campaigns.advice.drift import Drift
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.advice.moves import Move, Reason, ReasonCode

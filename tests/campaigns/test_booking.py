@@ -1,6 +1,5 @@
-"""Upload sheets by hand: amounts, mappings, and exports that are refused."""
+"""Upload sheets by hand: amounts, days, mappings, accounts, and what is said of them."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from tests.campaigns.booking_exports import (
     meta,
     microsoft,
     plain,
-    text,
-    workbook,
 )
 from xbopt.campaigns.booking.account import Account, account_of
 from xbopt.campaigns.booking.amounts import whole_units
@@ -24,13 +21,12 @@ from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.budget_lines import read_export
 from xbopt.campaigns.booking.campaign_names import mapping_draft
 from xbopt.campaigns.booking.mapping import MappedCampaign, read_mapping
-from xbopt.campaigns.booking.platform import booking_platform
+from xbopt.campaigns.booking.platform import booking_platform, booking_platforms
 from xbopt.campaigns.booking.read_back import read_back
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.reports.campaign.booking_words import booking_sentences, check_file, check_sentence
 
 SCENARIO = load_scenario("quickstart")
@@ -262,108 +258,6 @@ def test_a_name_that_two_campaigns_have_needs_the_identifier():
     assert ",2,7,DE search,10.00," in next(iter(made.sheets.values())).decode("utf-8-sig")
 
 
-# ---- exports ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("platform", "export", "message"),
-    [
-        ("google_editor", b"Campaign,Labels\r\nDE search,a\r\n", "no column Budget or"),
-        ("google_bulk", b"Campaign,Budget\r\nDE search,5\r\n", "Row Type; no column Action"),
-        ("amazon", google_bulk(TWO), "Entity; no column Operation"),
-        ("amazon", workbook({"Keywords": [["A", "B"]]}), "no sheet"),
-        ("csv", b"\x00\x01\x02", "no table"),
-        ("csv", b'campaign,budget\n"DE search,5\n', "quotation mark"),
-        ("google_bulk", b"Row Type,Action,Campaign ID,Campaign,Budget\r\nCampaign,Add,7,New,5\r\n", "Action = Add"),
-        ("google_bulk", b"Row Type,Action,Campaign ID,Campaign,Budget\r\nCampaign,,1.23E+15,New,5\r\n", "ruined"),
-        ("csv", b"campaign;budget\nDE search;1.250\n", "1.234,00 or 1,234.00"),
-    ],
-)  # fmt: skip
-def test_an_export_that_cannot_serve_is_refused_with_what_is_missing(platform: str, export: bytes, message: str):
-    """Never a guess."""
-    with pytest.raises((RefusedFileError, UnreadFileError), match=message):
-        write_sheets(days_of((10, 20)), SCENARIO, platform, export, SEARCH, account=EURO)
-
-
-@pytest.mark.parametrize(
-    ("export", "message"),
-    [
-        (b"Campaign,Budget,Budget name\r\nDE search,5,Shared lamps\r\nUK search,5,\r\n", "shares a budget"),
-        (b"Campaign,Budget,Budget type\r\nDE search,5,Campaign total\r\nUK search,5,Daily\r\n", "not a daily one"),
-        (b"Campaign,Budget\r\nDE search,5\r\nUK search,5\r\nDE search,6\r\n", "more than once"),
-    ],
-)
-def test_a_budget_that_is_no_daily_one_of_its_own_is_not_written(export: bytes, message: str):
-    """Refused where a mapping names it."""
-    with pytest.raises(UsageError, match=message):
-        write_sheets(days_of((10, 20)), SCENARIO, "google_editor", export, SEARCH, account=EURO)
-
-
-def test_a_lifetime_budget_of_meta_is_refused():
-    """Daily and lifetime exclude each other."""
-    head = ["Campaign ID", "Campaign Name", "Ad Set ID", "Ad Set Name", "Ad Set Daily Budget", "Ad Set Lifetime Budget"]
-    export = text([head, ["cg:1", "Lamps", "c:2", "DE search", "", "900.00"]], separator="\t", encoding="utf-16")
-    with pytest.raises(UsageError, match="whole life"):
-        write_sheets(days_of((10, 20)), SCENARIO, "meta", export, SEARCH[:1], account=EURO)
-
-
-def test_every_ad_of_an_ad_set_gets_the_same_budget():
-    """Meta's sheet repeats an ad set for each ad, and has identifiers with a prefix."""
-    rows = [replace(SEARCH[0], campaign="101"), replace(SEARCH[1], campaign="c:102")]
-    made = write_sheets(days_of((12, 20)), SCENARIO, "meta", meta(TWO), rows, account=EURO)
-    sheet = next(iter(made.sheets.values())).decode("utf-16")
-    assert sheet.count("\t12.00\t") == sheet.count("\t20.00\t") == 2
-
-
-def test_a_decimal_comma_stays_one_and_is_quoted_where_commas_separate():
-    """The template's own sign, whatever separates its columns."""
-    made = write_sheets(days_of((12.5, 20)), SCENARIO, "google_bulk", google_bulk(TWO), SEARCH, account=EURO)
-    assert "Campaign;Set;Enabled;101;DE search;12,50;Daily" in lines_of(made)
-    export = b'campaign,budget\r\nDE search,"37,50"\r\nUK search,"1,5"\r\n'
-    made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, SEARCH, account=EURO)
-    assert lines_of(made)[1:3] == ['DE search,"12,50"', 'UK search,"20,00"']
-
-
-def test_a_cell_in_quotation_marks_keeps_them():
-    """Microsoft's own files quote every cell."""
-    export = b'"Campaign","Budget"\r\n"DE search","5.00"\r\n"UK search","5.00"\r\n'
-    made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, SEARCH, account=EURO)
-    assert lines_of(made) == ['"Campaign","Budget"', '"DE search","12.50"', '"UK search","20.00"']
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "gb18030", "cp1252"])
-def test_an_export_keeps_its_encoding(encoding: str):
-    """What Excel saves in China and in Germany comes back byte for byte, but for the budgets."""
-    name = "德国搜索广告系列" if encoding == "gb18030" else "Möbel DE"
-    export = f"Campaign\tBudget\r\n{name}\t5.00\r\nUK search\t5.00\r\n".encode(encoding)
-    rows = [replace(SEARCH[0], campaign=name), SEARCH[1]]
-    made = write_sheets(days_of((12.5, 20)), SCENARIO, "csv", export, rows, account=EURO)
-    (content,) = made.sheets.values()
-    assert content == f"Campaign\tBudget\r\n{name}\t12.50\r\nUK search\t20.00\r\n".encode(encoding)
-    back = read_back(made.sheets, "csv", export, SCENARIO, rows, account=EURO, days=days_of((12.5, 20)))
-    np.testing.assert_allclose(back.spend_base, made.booked.spend_base)
-
-
-def test_amazon_gets_numbers_and_an_operation_in_our_rows_alone():
-    """A number stays a number; rows without an operation are passed over by Amazon."""
-    made = write_sheets(days_of((12.5, 20)), SCENARIO, "amazon", amazon(TWO), SEARCH, account=EURO)
-    from python_calamine import CalamineWorkbook
-
-    (content,) = made.sheets.values()
-    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    rows = book.get_sheet_by_name("Sponsored Products Campaigns").to_python()
-    assert [(row[2], row[6]) for row in rows[1:]] == [("Update", 12.5), ("", ""), ("Update", 20.0), ("", ""), ("", 5.5)]
-
-
-def test_a_sheet_that_was_changed_on_the_way_is_found():
-    """Reading back compares every row with the export."""
-    export, days = google_bulk(TWO), days_of((12.5, 20))
-    made = write_sheets(days, SCENARIO, "google_bulk", export, SEARCH, account=EURO)
-    changed = {name: content.replace(b"Paused", b"Enabled") for name, content in made.sheets.items()}
-    with pytest.raises(UsageError, match="Row 8 of the sheet differs"):
-        read_back(changed, "google_bulk", export, SCENARIO, SEARCH, account=EURO, days=days)
-
-
 # ---- accounts and words ----------------------------------------------------------------------------------------------
 
 
@@ -409,6 +303,16 @@ def test_what_is_only_remembered_of_a_format_says_so():
     assert "30.4 times" in said["google_editor"]
     assert "only raise" in said["amazon"]
     assert booking_platform("tiktok").evidence == "memory"
+
+
+def test_the_page_has_a_row_for_every_format_with_its_mark(repository: Path):
+    """A reader of the page and one of the printed mark learn the same."""
+    marks = {"doc": "documentation", "code": "public programs", "memory": "**memory**"}
+    page = (repository / "docs" / "booking.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `") and "--for" not in line}
+    assert set(rows) == set(booking_platforms())
+    for name, form in booking_platforms().items():
+        assert (marks[form.evidence] if name != "csv" else "defined here") in rows[name]
 
 
 def test_the_check_file_names_every_cell_in_words():
