@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import numpy as np
 import pytest
 
 from tests.service.campaigns import (
-    Json,
-    ask_campaign_until_it_ends,
     asking,
     check_store,
     day,
@@ -24,12 +20,11 @@ from tests.service.campaigns import (
     run,
     scaled_plan,
 )
-from tests.service.conftest import Exported, Serve, export_to, rng
+from tests.service.conftest import Exported, export_to, rng
 from tests.service.test_trouble import TroubledStore
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.deciding.draws import arm_uniform
-from xbopt.service.http.server import SWITCH_SECONDS
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
 from xbopt.simulator.build import build_market
@@ -276,43 +271,6 @@ def test_the_kill_switch_stops_campaigns_too(tactic: Exported, tmp_path: Path) -
     check_store(url, tactic)
 
 
-def test_others_are_answered_while_campaigns_are_worked_on(tactic: Exported, tmp_path: Path) -> None:
-    """Opening, following many days, proposing and deciding hold the loop for no longer than others may wait.
-
-    Other programs run on the machine of the tests: what counts is processor time of this process while the loop waits.
-    """
-    url = f"sqlite:///{tmp_path}/s.sqlite"
-    waits: list[float] = []
-
-    async def watch() -> None:
-        while True:
-            began, used = time.perf_counter(), time.process_time()
-            await asyncio.sleep(0.001)
-            waits.append(min(time.perf_counter() - began, time.process_time() - used))
-
-    async def work() -> None:
-        async with replicas(tactic, url) as (client,):
-            await post(client, "", opening("warm"))
-            await post(client, "/warm/proposals", {})
-            await post(client, "/warm/allocate", asking("warm", first_day(tactic)))
-            watching = asyncio.create_task(watch())
-            await post(client, "", opening("spring"))
-            await asyncio.gather(
-                post(client, "/spring/proposals", {"first": day(tactic, 20)}),
-                *(post(client, "/spring/allocate", asking(f"d-{n}", day(tactic, 15 + n % 3))) for n in range(12)),
-            )
-            watching.cancel()
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        run(work)
-    finally:
-        sys.setswitchinterval(before)
-    assert len(waits) > 50
-    assert max(waits) < 0.05
-
-
 def test_features_and_money_are_those_of_the_campaign(tactic: Exported, tmp_path: Path) -> None:
     """What the bundle is asked is what the simulated seller sees, once all that really came was told."""
     from tests.campaigns.campaigns_played import play_campaign
@@ -377,33 +335,3 @@ def test_a_planned_campaign_keeps_its_money_in_its_days(tactic: Exported, tmp_pa
 
     run(work)
     check_store(url, tactic)
-
-
-def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, serve: Serve, store_url: str) -> None:
-    """Killed with actuals, proposals and decisions in flight; then all of it is sent again, acknowledged or not."""
-    acknowledged: list[tuple[str, Json, Json]] = []
-    sent: list[tuple[str, Json]] = []
-    for life in range(2):
-        served = serve(tactic.path, store=store_url)
-        with served.client() as client:
-            for path, body in [("", opening("spring", request="r0")), *sent]:
-                told = client.post(f"/v1/campaigns{path}", json=body)
-                assert told.status_code == 200, told.text
-        some, told_before = ask_campaign_until_it_ends(served, tactic, "spring", name=f"life{life}")
-        sent += some
-        acknowledged += told_before
-    assert len(acknowledged) > 5
-    served = serve(tactic.path, store=store_url)
-    with served.client() as client:
-        for path, body, told in acknowledged:
-            again = client.post(f"/v1/campaigns{path}", json=body)
-            assert again.status_code == 200, again.text
-            for name in ("receipt", "event", "decision", "plan"):
-                assert again.json().get(name) == told.get(name)
-        numbers = [client.post(f"/v1/campaigns{path}", json=body).json() for path, body in sent]
-        events = client.get("/v1/campaigns/spring").json()["events"]
-    assert all("status" not in one for one in numbers)
-    record = check_store(store_url, tactic)["spring"]
-    assert record.number == events
-    # Each request once, whether its answer came or not.
-    assert events == len(set(record.requests)) == 1 + len(sent)
