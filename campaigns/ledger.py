@@ -65,7 +65,7 @@ class Ledger:
         Never below zero.
         """
         found: list[Remaining] = []
-        for way in self._ways():
+        for way in self.ways():
             others = np.concatenate([way[:first_day], way[end_day:]])
             found.append(Remaining.at_start(self.limits, 1).after(others.sum(axis=0)[None]))
         return Remaining(
@@ -85,7 +85,7 @@ class Ledger:
             OverspendError: They ask for more than there is.
         """
         made = replace(self, reserved=days)
-        made.check(days)
+        made.check(days, self)
         return made
 
     def without_reserved(self) -> "Ledger":
@@ -99,7 +99,7 @@ class Ledger:
             OverspendError: They ask for more than there is.
         """
         made = replace(self, committed_base=_with(self.committed_base, days))
-        made.check(days)
+        made.check(days, self)
         return made
 
     def with_added(self, days: PlannedDays) -> "Ledger":
@@ -112,24 +112,43 @@ class Ledger:
         return self.with_committed(replace(days, spend_base=there + days.spend_base))
 
     def with_spent(self, day: int, spent_base: FloatArray) -> "Ledger":
-        """With what a day really cost ``(R, S, C)``; what was committed beyond it is free again."""
+        """With what a day really cost ``(R, S, C)``; what was committed beyond it is free again.
+
+        A reservation that this leaves no money for ends: nobody could approve it, and it would keep decisions waiting.
+        """
         spent, known = self.spent_base.copy(), self.is_spent.copy()
         spent[day], known[day] = spent_base, True
-        return replace(self, spent_base=spent, is_spent=known)
+        made = replace(self, spent_base=spent, is_spent=known, reserved=None)
+        if self.reserved is None:
+            return made
+        try:
+            return made.with_reserved(self.reserved)
+        except OverspendError:
+            return made
 
-    def check(self, days: PlannedDays) -> None:
+    def check(self, days: PlannedDays, before: "Ledger") -> None:
         """Whether money granted for days keeps every limit.
+
+        Where platforms spent more than there was, a grant that asks for no more than before is none of the trouble.
+
+        Args:
+            days: The days.
+            before: The ledger without the grant.
 
         Raises:
             OverspendError: It does not; the message names the limit and by how much.
         """
-        limits = self.limits
-        for way in self._ways():
-            _keep("the budget", float(way.sum()), limits.total_base)
-            for place, total in enumerate(way.sum(axis=(0, 2, 3)).tolist()):
-                _keep(f"the cap of region {place + 1}", total, float(limits.region_cap_base[place]))
-            for place, total in enumerate(way.sum(axis=(0, 1, 2)).tolist()):
-                _keep(f"the cap of channel {place + 1}", total, float(limits.channel_cap_base[place]))
+        limits, earlier = self.limits, before.ways()
+        for n, way in enumerate(self.ways()):
+            was = earlier[min(n, len(earlier) - 1)]
+            _keep("the budget", float(way.sum()), max(limits.total_base, float(was.sum())))
+            for what, axes, caps in (
+                ("region", (0, 2, 3), limits.region_cap_base),
+                ("channel", (0, 1, 2), limits.channel_cap_base),
+            ):
+                most = np.maximum(caps, was.sum(axis=axes)).tolist()
+                for place, (total, cap) in enumerate(zip(way.sum(axis=axes).tolist(), most, strict=True)):
+                    _keep(f"the cap of {what} {place + 1}", total, cap)
         for n, spend in enumerate(_of(days, self.committed_base, self.reserved)):
             day = days.first_day + n
             _keep(f"the most that day {day} may cost", float(spend.sum()), limits.daily_base)
@@ -138,8 +157,8 @@ class Ledger:
                 what = f"the most that channel {c + 1} in region {r + 1} may cost on day {day}"
                 _keep(what, float(by_place[r, c]), float(limits.maximum_base[r, c]))
 
-    def _ways(self) -> list[FloatArray]:
-        """What each day counts, by each way the days may go."""
+    def ways(self) -> list[FloatArray]:
+        """What each day counts, by each way the days may go: as committed, and as reserved ``(T, R, S, C)``."""
         ways = [self.counted_base]
         if self.reserved is not None:
             ways.append(self._counted(_with(self.committed_base, self.reserved)))

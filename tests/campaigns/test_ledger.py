@@ -155,3 +155,26 @@ def test_whatever_is_asked_grants_keep_the_limits(asked: list[tuple[str, int, in
         assert counted[:, 0].sum() <= 400.0 * (1.0 + 2.0 * ROUNDING)
         assert counted[..., 1].sum() <= 350.0 * (1.0 + 2.0 * ROUNDING)
         assert (ledger.committed_base.sum(axis=(1, 2, 3)) <= 200.0 * (1.0 + 2.0 * ROUNDING)).all()
+
+
+FREE = {"region_cap_base": np.full(REGIONS, np.inf), "channel_cap_base": np.full(CHANNELS, np.inf)}
+
+
+def test_overspent_money_bars_no_grant_of_less() -> None:
+    """Platforms spent more than there is: nothing more is granted, but less may be, and a day may get nothing."""
+    ledger = empty(**FREE).with_committed(even(0, 4, 150.0))
+    over = ledger.with_spent(0, even(0, 1, 650.0).spend_base[0])
+    assert over.overspent_base == pytest.approx(500.0)  # 650 + 3 x 150 - 600
+    with pytest.raises(OverspendError):
+        over.with_committed(even(1, 1, 151.0))
+    less = over.with_committed(even(1, 2, 50.0))
+    assert less.overspent_base == pytest.approx(300.0)
+    assert less.with_added(even(1, 1, 0.0)).overspent_base == pytest.approx(300.0)
+
+
+def test_a_reservation_that_what_was_spent_leaves_no_money_for_ends() -> None:
+    ledger = empty(**FREE).with_reserved(even(1, 3, 150.0))
+    assert ledger.with_spent(0, even(0, 1, 100.0).spend_base[0]).reserved is not None
+    spent = ledger.with_spent(0, even(0, 1, 500.0).spend_base[0])  # 500 + 450 are more than 600
+    assert spent.reserved is None
+    assert spent.remaining(1, 2).budget_base == pytest.approx([100.0])
