@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.service.campaigns import (
     Json,
     ask_campaign_until_it_ends,
@@ -18,7 +20,10 @@ from tests.service.campaigns import (
     replicas,
     run,
 )
-from tests.service.conftest import Exported, Serve
+from tests.service.conftest import Exported, Serve, export_to
+from xbopt.agents.factored_direct import FactoredDirect
+from xbopt.agents.planner.replanning import replanning_around
+from xbopt.agents.policies import BUILT_IN
 from xbopt.service.http.server import SWITCH_SECONDS
 
 
@@ -91,3 +96,31 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
     assert record.number == events
     # Each request once, whether its answer came or not.
     assert events == len(set(record.requests)) == 1 + len(sent)
+
+
+@pytest.mark.parametrize("shape", ["direct", "factored"])
+def test_bundles_of_every_shape_decide_campaigns(shape: str, direct: Exported, tmp_path: Path) -> None:
+    """One that names its decisions, and notches around the re-planner, whose levels hold for a decision period."""
+    exported = direct
+    if shape == "factored":
+        policy = replanning_around(direct.market, BUILT_IN["calendar"](direct.market))
+        exported = export_to(tmp_path, FactoredDirect.of(policy, direct.market, 0.3), direct.market)
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(exported, url) as (client,):
+            await post(client, "", opening("spring"))
+            await post(client, "/spring/rollout", {"share": 0.6})
+            every = exported.allocator().bundle.schema.decide_every_days
+            drawn: dict[int, list[int]] = {}
+            for n in range(12):
+                made = await post(client, "/spring/allocate", asking(f"d-{n}", day(exported, n)))
+                told = made["decision"]
+                if shape == "factored" and made["arm"] == "policy":
+                    assert told["levels"] == drawn.setdefault(n // every, told["levels"])
+                if made["arm"] == "incumbent":
+                    assert told["source"] == "incumbent"
+                    assert told.get("levels") is None or set(told["levels"]) == {-1}
+
+    run(work)
+    assert len({one.arm for one in check_store(url, exported)["spring"].decisions}) == 2
