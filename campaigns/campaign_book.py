@@ -19,13 +19,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _CHUNK = 32
 
 
+def is_name(text: str) -> bool:
+    """Whether a campaign can have a name."""
+    return bool(_NAME.fullmatch(text))
+
+
 def check_name(name: str) -> None:
     """Whether a campaign can have a name.
 
     Raises:
         CampaignError: It cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise CampaignError(
             f"{name!r} cannot be the name of a campaign: up to 64 letters, digits, dots, dashes and underscores are "
             "taken, the first a letter or digit."

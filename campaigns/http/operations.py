@@ -6,9 +6,11 @@ what takes long: it keeps nobody's decision waiting.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -59,16 +61,16 @@ class CampaignOperations:
         self._propose = propose
         self._engine, self._metrics = engine, CampaignMetrics(engine.metrics.registry)
         self._quick = ThreadPoolExecutor(_THREADS, thread_name_prefix="xbopt-campaigns")
-        self._slow = ThreadPoolExecutor(1, thread_name_prefix="xbopt-proposals")
+        self._slow = asyncio.Semaphore(1)
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._made: CampaignWork | None = None
-        self._waiting = 0
+        self._waiting = self._quickly = 0
         engine.before_stop.append(self._stop)
 
     async def open(self, call: Call) -> Answer:
         """Begin a campaign."""
         asked, allocator = await self._read(call, OpenCampaign), self._engine.allocator
-        written = await self._write(asked.name, lambda work: work.open(asked, allocator, call.actor), pool=self._slow)
+        written = await self._write(asked.name, lambda work: work.open(asked, allocator, call.actor), slow=True)
         return self._told(written, written.campaign, written.money)
 
     async def tell(self, call: Call) -> Answer:
@@ -80,7 +82,7 @@ class CampaignOperations:
     async def propose(self, call: Call) -> Answer:
         """Propose days; nobody waits for it but who asked."""
         asked = await self._read(call, AskProposal)
-        told = await self._do(lambda work: work.propose(call.name, asked, call.actor), pool=self._slow)
+        told = await self._do(lambda work: work.propose(call.name, asked, call.actor), slow=True)
         return json_answer(told)
 
     async def approve(self, call: Call) -> Answer:
@@ -156,15 +158,13 @@ class CampaignOperations:
 
         return await self._do(read)
 
-    async def _write(
-        self, name: str, work: "Callable[[CampaignWork], Done]", *, pool: ThreadPoolExecutor | None = None
-    ) -> Done:
+    async def _write(self, name: str, work: "Callable[[CampaignWork], Done]", *, slow: bool = False) -> Done:
         """Do something to a campaign, one after the other here; other replicas may do something meanwhile."""
         lock = self._writing.setdefault(name, asyncio.Lock())
         async with lock:
-            return await self._do(work, pool=pool)
+            return await self._do(work, slow=slow)
 
-    async def _do(self, work: "Callable[[CampaignWork], Done]", *, pool: ThreadPoolExecutor | None = None) -> Done:
+    async def _do(self, work: "Callable[[CampaignWork], Done]", *, slow: bool = False) -> Done:
         """Do something in a thread.
 
         Raises:
@@ -176,7 +176,14 @@ class CampaignOperations:
         loop = asyncio.get_running_loop()
         self._waiting += 1
         try:
-            return await loop.run_in_executor(pool or self._quick, lambda: work(self._work(loop)))
+            if slow:
+                async with self._slow:
+                    return await _aside(lambda: work(self._work(loop)))
+            self._quickly += 1
+            try:
+                return await loop.run_in_executor(self._quick, lambda: work(self._work(loop)))
+            finally:
+                self._quickly -= 1
         except (ProblemError, RequestError, CampaignRecordError, TamperedStoreError):
             raise
         except RefusedEntryError as error:
@@ -205,8 +212,27 @@ class CampaignOperations:
         return self._made
 
     async def _stop(self) -> None:
-        """Let what is under way end; what waits is not begun."""
-        for pool in (self._quick, self._slow):
-            pool.shutdown(wait=False, cancel_futures=True)
-        while self._waiting:
+        """Let what is short end; what waits is not begun, and nobody waits for what takes long."""
+        self._quick.shutdown(wait=False, cancel_futures=True)
+        while self._quickly:
             await asyncio.sleep(0.01)
+
+
+async def _aside(work: Callable[[], Done]) -> Done:
+    """Do something long in a thread that does not keep a process that ends."""
+    loop, done = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+
+    def tell(put: Callable[[Any], None], value: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if done.done() else put(value))
+
+    def run() -> None:
+        try:
+            found = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits hears of it
+            tell(done.set_exception, error)
+        else:
+            tell(done.set_result, found)
+
+    threading.Thread(target=run, name="xbopt-proposals", daemon=True).start()
+    return await done

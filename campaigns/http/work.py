@@ -8,7 +8,7 @@ import numpy as np
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import CampaignBook, EventStore, is_first
+from xbopt.campaigns.campaign_book import CampaignBook, EventStore, is_first, is_name
 from xbopt.campaigns.events import Closed, Event, PlanBytes, Proposed, RolledOut, ToldActuals, ToldFile, read_event
 from xbopt.campaigns.http.answers import campaign_stands, money_of, plan_arrays, proposal_stands
 from xbopt.campaigns.http.bodies import (
@@ -196,7 +196,7 @@ class CampaignWork:
         return listed
 
     def _known(self, name: str) -> CampaignRecord:
-        record = self._book.find(name)
+        record = self._book.find(name) if is_name(name) else None
         if record is None:
             raise ProblemError(404, f"There is no campaign {name[:100]!r}; GET /v1/campaigns lists what there is.")
         return record

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from tests.service.campaigns import (
     post,
     replicas,
     run,
+    scaled_plan,
 )
 from tests.service.conftest import Exported, Serve, export_to
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import replanning_around
 from xbopt.agents.policies import BUILT_IN
+from xbopt.campaigns.http.proposing import Proposing
+from xbopt.campaigns.standing import Standing
 from xbopt.service.http.server import SWITCH_SECONDS
 
 
@@ -124,3 +128,30 @@ def test_bundles_of_every_shape_decide_campaigns(shape: str, direct: Exported, t
 
     run(work)
     assert len({one.arm for one in check_store(url, exported)["spring"].decisions}) == 2
+
+
+def test_a_service_ends_in_time_while_a_proposal_is_worked_out(direct: Exported, tmp_path: Path) -> None:
+    """Nobody waits for it, and what was acknowledged is there."""
+    url, under_way, go_on = f"sqlite:///{tmp_path}/s.sqlite", threading.Event(), threading.Event()
+
+    def never(standing: Standing, first_day: int, end_day: int) -> Proposing:
+        under_way.set()
+        go_on.wait(20.0)
+        return scaled_plan(standing, first_day, end_day)
+
+    async def work() -> float:
+        async with replicas(direct, url, propose=never) as (client,):
+            await post(client, "", opening("spring"))
+            asking_long = asyncio.create_task(client.post("/v1/campaigns/spring/proposals", json={}))
+            while not under_way.is_set():
+                await asyncio.sleep(0.01)
+            await post(client, "/spring/allocate", asking("d", first_day(direct)))  # decided meanwhile
+            ended = time.perf_counter()
+        seconds = time.perf_counter() - ended
+        go_on.set()
+        answer = await asking_long
+        assert answer.status_code == 503
+        return seconds
+
+    assert asyncio.run(work()) < 5.0
+    assert check_store(url, direct)["spring"].number == 2
