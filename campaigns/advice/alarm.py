@@ -49,7 +49,7 @@ class Alarm:
         figures: Numbers by name: money in base currency, days from 0.
         advice: What to do.
         worth_base: What doing it brings to the end of the campaign in the mean over worlds, base currency; None where
-            nothing can be valued.
+            nothing can be valued. All alarms that advise to propose anew share one worth: it is had once.
     """
 
     code: AlarmCode

@@ -19,7 +19,7 @@ from xbopt.campaigns.advice.gain import gains_of
 from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, overspending, spending_nothing
 from xbopt.campaigns.advice.outlook import Outlook
 from xbopt.campaigns.advice.pace import Pace
-from xbopt.campaigns.advice.proposal import propose
+from xbopt.campaigns.advice.proposal import ProposalFigures, propose
 from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
 
@@ -133,9 +133,8 @@ def _waiting(standing: Standing) -> list[Alarm]:
 def _said_worth(figures: bytes) -> float | None:
     """The gain that a proposal was said to bring; None where nothing was said."""
     try:
-        said = msgspec.json.decode(figures, type=dict[str, object])
-        return float(said["gains"]["reward"]["mean"])  # type: ignore[index]
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return ProposalFigures.from_json(figures).gains.reward.mean
+    except msgspec.DecodeError:
         return None
 
 

@@ -3,6 +3,7 @@
 A world that is better or worse than the scenario is so all along; its level cancels. What is left of a change of the
 log ratio of told to modelled is chance and what the scenario leaves open of its course (carry-over, events, deals).
 Both are in the worlds of ``day_sums.py``: the same change in each of them says how far it may go where nothing drifts.
+Where the days of this market scatter more than theirs did before, as when one segment brings most of it, that is added.
 Many places are looked at on many days. A change counts as clear only where chance alone would show one anywhere, on any
 day of the campaign, with a probability of ``CAMPAIGN_LEVEL`` (Bonferroni); that is far below 1 % a day.
 """
@@ -49,6 +50,21 @@ class Drift:
     is_clear: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """Change of the log ratio.
+
+    Attributes:
+        told: ``(R + 1, ...)``.
+        drawn: In worlds ``(N, R + 1, ...)``.
+        own_variance: What chance adds in this market beyond that of the worlds ``(R + 1, ...)``.
+    """
+
+    told: FloatArray
+    drawn: FloatArray
+    own_variance: FloatArray
+
+
 def drifts(sums: DaySums, *, campaign_days: int, recent: int = RECENT_DAYS) -> tuple[Drift, ...]:
     """The change of every place of which enough was told, the clearest first.
 
@@ -70,12 +86,10 @@ def drifts(sums: DaySums, *, campaign_days: int, recent: int = RECENT_DAYS) -> t
     return tuple(sorted(found, key=lambda drift: -abs(drift.z)))
 
 
-def _of(
-    sums: DaySums, measure: Measure, change: tuple[FloatArray, FloatArray], enough: BoolArray, level: float
-) -> list[Drift]:
-    told, drawn = change
+def _of(sums: DaySums, measure: Measure, change: _Change, enough: BoolArray, level: float) -> list[Drift]:
+    told, drawn = change.told, change.drawn
     worlds, regions = len(drawn), len(enough) - 1
-    spread = drawn.std(axis=0, ddof=1) * np.sqrt(1.0 + 1.0 / worlds)
+    spread = np.sqrt(drawn.var(axis=0, ddof=1) * (1.0 + 1.0 / worlds) + change.own_variance)
     off = told - drawn.mean(axis=0)
     z = off / np.where(spread > 0.0, spread, np.inf)
     clear = float(-stdtrit(worlds - 1, 0.5 * level))
@@ -105,26 +119,62 @@ def _enough(sums: Sums, recent: int) -> BoolArray:
     return (np.minimum(before, last) >= _LEAST_COUNTED) & (days >= _LEAST_BEFORE)
 
 
-def _change(sums: Sums, recent: int, prior: float) -> tuple[FloatArray, FloatArray]:
-    """Change of the log ratio, told ``(R + 1, ...)`` and in worlds ``(N, R + 1, ...)``."""
-
+def _change(sums: Sums, recent: int, prior: float) -> _Change:
     def of(days: slice) -> tuple[FloatArray, FloatArray]:
         expected = np.log(sums.modelled[days].sum(axis=0) + prior)
         told, drawn = sums.told[days].sum(axis=0), sums.drawn[:, days].sum(axis=1)
         return np.log(told + prior) - expected, np.log(drawn + prior) - expected
 
     before, last = of(slice(None, -recent)), of(slice(-recent, None))
-    return last[0] - before[0], last[1] - before[1]
+    own, theirs = (_scatter(part, sums.modelled, recent) for part in (sums.told[None], sums.drawn))
+    return _Change(
+        told=last[0] - before[0],
+        drawn=last[1] - before[1],
+        own_variance=_own_variance(own, theirs, sums.modelled, recent),
+    )
 
 
-def _value_change(sales: Sums, orders: Sums, recent: int) -> tuple[FloatArray, FloatArray]:
+def _value_change(sales: Sums, orders: Sums, recent: int) -> _Change:
     """The same of sales over orders, on days on which both were told."""
     both = (sales.modelled > 0.0) & (orders.modelled > 0.0)
     sales, orders = _where(both, sales), _where(both, orders)
     total = orders.modelled.sum()
     prior = PRIOR_ORDERS * float(sales.modelled.sum() / total) if total > 0.0 else 1.0
     by_sales, by_orders = _change(sales, recent, prior), _change(orders, recent, PRIOR_ORDERS)
-    return by_sales[0] - by_orders[0], by_sales[1] - by_orders[1]
+    own = _scatter(sales.told[None], orders.told, recent)
+    theirs = _scatter(sales.drawn, orders.drawn, recent)
+    return _Change(
+        told=by_sales.told - by_orders.told,
+        drawn=by_sales.drawn - by_orders.drawn,
+        own_variance=_own_variance(own, theirs, orders.modelled, recent),
+    )
+
+
+def _scatter(amounts: FloatArray, beside: FloatArray, recent: int) -> FloatArray:
+    """Variance of the log of summed amounts over what stands beside, from how days scatter ``(N, R + 1, ...)``.
+
+    A sandwich: the sum over days of squared differences of their shares.
+
+    Args:
+        amounts: By day ``(N, T, R + 1, ...)``.
+        beside: The same, or without worlds.
+        recent: Number of last days, which are left out.
+    """
+
+    def shares(array: FloatArray) -> FloatArray:
+        days = (array if array.ndim == amounts.ndim else array[None])[:, :-recent]
+        total = days.sum(axis=1, keepdims=True)
+        return days / np.where(total > 0.0, total, 1.0)
+
+    return ((shares(amounts) - shares(beside)) ** 2).sum(axis=1)
+
+
+def _own_variance(own: FloatArray, theirs: FloatArray, modelled: FloatArray, recent: int) -> FloatArray:
+    """What the days of this market scatter more than those of worlds, as variance of a change ``(R + 1, ...)``."""
+    told = modelled > 0.0
+    before, last = told[:-recent].sum(axis=0), told[-recent:].sum(axis=0)
+    more = np.maximum(own[0] - theirs.mean(axis=0), 0.0)
+    return more * (1.0 + before / np.maximum(last, 1.0))
 
 
 def _where(known: BoolArray, sums: Sums) -> Sums:

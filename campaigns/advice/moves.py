@@ -48,18 +48,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Money of a channel in a region over the proposed days, base currency."""
+    """Money of a channel in a region over the proposed days, base currency; the difference is proposed less planned."""
 
     region: str
     channel: str
     planned_base: float
     proposed_base: float
+    difference_base: float
     reasons: tuple[Reason, ...]
-
-    @property
-    def difference_base(self) -> float:
-        """Proposed less planned."""
-        return self.proposed_base - self.planned_base
 
 
 def moves_between(standing: Standing, planned: PlannedDays, proposed: PlannedDays) -> tuple[Move, ...]:
@@ -79,6 +75,7 @@ def moves_between(standing: Standing, planned: PlannedDays, proposed: PlannedDay
             channel=scenario.channels[c],
             planned_base=float(before[r, c]),
             proposed_base=float(after[r, c]),
+            difference_base=float(after[r, c] - before[r, c]),
             reasons=_reasons(standing, proposed.spend_base[:, r, :, c], r, c),
         )
         for r, c in places

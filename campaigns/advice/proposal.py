@@ -79,6 +79,15 @@ class ProposalFigures:
         """As JSON; the same figures have the same bytes."""
         return msgspec.json.encode(self)
 
+    @classmethod
+    def from_json(cls, content: bytes) -> "ProposalFigures":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            msgspec.DecodeError: It is something else.
+        """
+        return msgspec.json.decode(content, type=cls)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedDays:

@@ -85,6 +85,22 @@ def test_a_channel_that_answers_otherwise_is_found(market, sums, share, name):
         assert change.low < change.ratio < change.high
 
 
+def test_a_market_whose_days_scatter_more_needs_more_to_be_clear(sums):
+    """Sources whose days go up and down by half before: the same change of the last days counts for less."""
+    told = sums.visits.told.copy()
+    told[25:39, :, 0] *= 0.6
+    wild = told.copy()
+    wild[:25] *= np.where(np.arange(25) % 2, 0.5, 1.5)[:, None, None]
+
+    def found(array):
+        changed = drifts(replace(sums, visits=replace(sums.visits, told=array)).until(39), campaign_days=45)
+        return next(d for d in changed if (d.measure, d.region, d.source) == ("visits", None, sums.sources[0]))
+
+    calm, shaken = found(told), found(wild)
+    assert calm.ratio == pytest.approx(shaken.ratio, rel=0.15)
+    assert abs(shaken.z) < 0.8 * abs(calm.z)
+
+
 @pytest.mark.statistical
 def test_clean_campaigns_show_no_drift_on_any_morning(market):
     """Twelve worlds, each looked at every day: at 2.5 % a campaign 2 or more have a probability of 3.7 %."""

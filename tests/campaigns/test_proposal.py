@@ -13,7 +13,7 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.advice.days_ahead import DaysAhead, carried_on
 from xbopt.campaigns.advice.gain import Gain
-from xbopt.campaigns.advice.proposal import propose
+from xbopt.campaigns.advice.proposal import ProposalFigures, propose
 from xbopt.campaigns.events import Approved, Closed, PlanBytes, Proposed
 from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
@@ -75,6 +75,7 @@ def test_the_same_record_gives_the_same_bytes(standing, proposed):
 def test_figures_are_json_that_says_everything(proposed):
     said = msgspec.json.decode(proposed.figures.to_json())
     assert said["gains"]["reward"]["mean"] == proposed.figures.gains.reward.mean
+    assert ProposalFigures.from_json(proposed.figures.to_json()) == proposed.figures
     assert {"mean", "se", "low", "high", "better", "is_clear"} == set(said["gains"]["margin"])
 
 
