@@ -21,9 +21,9 @@ from xbopt.campaigns.advice.data_alarms import level_of
 from xbopt.campaigns.advice.day_sums import DaySums, day_sums
 from xbopt.campaigns.advice.drift import drifts
 from xbopt.campaigns.advice.pace import paces
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.tracking.tracker import track
 from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.attribution_counts import ClickCounts

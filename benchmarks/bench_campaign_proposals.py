@@ -17,8 +17,8 @@ from scipy.stats import binom
 from benchmarks.bench_campaign_alarms import told_exports
 from xbopt.campaigns.actuals.actual_day import actual_day_of, actual_morning_of
 from xbopt.campaigns.advice.proposal import propose
-from xbopt.campaigns.campaign_book import taken_entry
-from xbopt.campaigns.events import ToldActuals, new_entry
+from xbopt.campaigns.books.campaign_book import taken_entry
+from xbopt.campaigns.books.events import ToldActuals, new_entry
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.plan import ScheduledPolicy

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignError
 from xbopt.core.panel import open_panel
 from xbopt.simulator.step import play_day

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.record import CampaignRecord, carried_out
+from xbopt.campaigns.books.record import CampaignRecord, carried_out
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.scenario import Scenario

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.campaigns.events import Decided
+from xbopt.campaigns.books.events import Decided
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.intervals.anytime import anytime_mean
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from zlib import crc32
 
-from xbopt.campaigns.record import CampaignRecord, carried_out
+from xbopt.campaigns.books.record import CampaignRecord, carried_out
 from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
 from xbopt.campaigns.tracking.tracker import Tracked, track
 from xbopt.core.scenario.scenario import Scenario

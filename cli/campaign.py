@@ -22,7 +22,7 @@ from xbopt.cli.terminal import print_json, result_console, say, stage_bar, table
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from xbopt.campaigns.campaign_book import CampaignBook
+    from xbopt.campaigns.books.campaign_book import CampaignBook
     from xbopt.campaigns.opening import DecidingPolicy
     from xbopt.core.decisions.plan import ScheduledPolicy
     from xbopt.simulator.parameters import MarketParameters
@@ -50,7 +50,7 @@ def campaigns_of(store: str) -> "Generator[CampaignBook]":
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec", "psycopg")
-    from xbopt.campaigns.campaign_book import CampaignBook
+    from xbopt.campaigns.books.campaign_book import CampaignBook
     from xbopt.service.store.opening import open_store
 
     opened = open_store(store, wait_seconds=30.0)
@@ -236,7 +236,7 @@ def actuals_command(
     from xbopt.core.extras import need_extra
 
     need_extra("data", "polars")
-    from xbopt.campaigns.actuals.from_files import ImportAnswers, read_actuals
+    from xbopt.campaigns.told_files import ImportAnswers, read_actuals
     from xbopt.imports.coverage import read_span
 
     answers = ImportAnswers(

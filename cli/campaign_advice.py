@@ -12,7 +12,7 @@ from xbopt.cli.terminal import figures_table, print_json, result_console, say, s
 from xbopt.core.errors import CampaignError, UsageError
 
 if TYPE_CHECKING:
-    from xbopt.campaigns.record import CampaignRecord
+    from xbopt.campaigns.books.record import CampaignRecord
     from xbopt.campaigns.standing import Standing
     from xbopt.core.decisions.policy import Policy
 
@@ -82,7 +82,7 @@ def propose_command(
 ) -> None:
     """Propose what to do: the rest planned anew from what came, or what the campaign's policy decides."""
     from xbopt.campaigns.advice.proposal import propose
-    from xbopt.campaigns.events import PlanBytes, Proposed
+    from xbopt.campaigns.books.events import PlanBytes, Proposed
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.document import proposal_json
     from xbopt.reports.campaign.tables import move_table
@@ -209,8 +209,8 @@ def close_command(
     as_json: JsonOption = False,
 ) -> None:
     """End a campaign: plan against actual, and its days as a panel for the next calibration. Actuals may still come."""
+    from xbopt.campaigns.books.events import Closed
     from xbopt.campaigns.closing import plan_against_actual, write_panel
-    from xbopt.campaigns.events import Closed
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.tables import plan_table
 

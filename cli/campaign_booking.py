@@ -9,8 +9,8 @@ from xbopt.cli.terminal import figures_table, print_json, result_console, say, s
 from xbopt.core.errors import CampaignError, UsageError
 
 if TYPE_CHECKING:
-    from xbopt.campaigns.planned_days import PlannedDays
-    from xbopt.campaigns.record import CampaignRecord
+    from xbopt.campaigns.books.record import CampaignRecord
+    from xbopt.core.decisions.planned_days import PlannedDays
 
 PLAN = "plan"
 _SAME = 1e-9
@@ -44,7 +44,7 @@ def book_days(
     from xbopt.campaigns.booking.mapping import read_mapping
     from xbopt.campaigns.booking.platform import booking_platform
     from xbopt.campaigns.booking.read_back import read_back
-    from xbopt.campaigns.events import Booked, BookedFile, PlanBytes
+    from xbopt.campaigns.books.events import Booked, BookedFile, PlanBytes
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.booking_words import booked_sentences, booking_json, check_file
     from xbopt.reports.campaign.words import CampaignWords
@@ -105,7 +105,7 @@ def _days_of(record: "CampaignRecord", proposal: str) -> "PlannedDays":
     Raises:
         CampaignError: The proposal is not approved, or all its days are over.
     """
-    from xbopt.campaigns.planned_days import PlannedDays
+    from xbopt.core.decisions.planned_days import PlannedDays
 
     first = record.known_until
     if proposal == PLAN:

@@ -20,8 +20,8 @@ from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, oversp
 from xbopt.campaigns.advice.outlook import Outlook
 from xbopt.campaigns.advice.pace import Pace
 from xbopt.campaigns.advice.proposal import ProposalFigures, propose
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
+from xbopt.core.decisions.planned_days import PlannedDays
 
 _MOST_VALUED = 3
 _LIKELY = 0.5

@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.campaigns.actuals.actual_day import FIGURES
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.drift import Drift
-from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import BoolArray
 from xbopt.core.scenario.scenario import Scenario

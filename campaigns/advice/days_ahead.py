@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord, carried_out
+from xbopt.campaigns.books.record import CampaignRecord, carried_out
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.simulator import step
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.pace import Pace
-from xbopt.campaigns.record import carried_out
+from xbopt.campaigns.books.record import carried_out
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray
 

@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 
 ReasonCode = Literal[
     "response",

@@ -10,10 +10,10 @@ from xbopt.agents.planner.replanning import replanning_around
 from xbopt.campaigns.advice.days_ahead import Cut, DaysAhead, carried_on, free_ledger, whole_plan
 from xbopt.campaigns.advice.gain import Gains, gains_of
 from xbopt.campaigns.advice.moves import Move, Reason, moves_between, reasons_of_all
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import CampaignError
 from xbopt.core.randomness import named_generator

@@ -14,7 +14,7 @@ from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
 from xbopt.campaigns.advice.drift import Drift, drifts
 from xbopt.campaigns.advice.outlook import Outlook, outlook_of
 from xbopt.campaigns.advice.pace import Pace, paces
-from xbopt.campaigns.record import carried_out
+from xbopt.campaigns.books.record import carried_out
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.posterior import Learnt
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS

@@ -15,8 +15,8 @@ from xbopt.campaigns.booking.platform import BookingPlatform, booking_platform
 from xbopt.campaigns.booking.runs import By, Run, check_of_runs, runs_of
 from xbopt.campaigns.booking.scheduling import hours_of, schedule_column, weights_that_hold
 from xbopt.campaigns.booking.takes import Takes, taken
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 

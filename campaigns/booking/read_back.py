@@ -18,8 +18,8 @@ from xbopt.campaigns.booking.hours import half_hours_as_percent, intervals_as_pe
 from xbopt.campaigns.booking.mapping import MappedCampaign
 from xbopt.campaigns.booking.platform import booking_platform
 from xbopt.campaigns.booking.scheduling import weights_that_hold
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.spreadsheets.text_files import decoded

@@ -26,8 +26,8 @@ from xbopt.campaigns.booking.hours import (
     weights_by,
 )
 from xbopt.campaigns.booking.takes import Takes
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.scenario.scenario import Scenario
 
 

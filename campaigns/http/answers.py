@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 
+from xbopt.campaigns.books.record import CampaignRecord, Proposal
 from xbopt.campaigns.http.bodies import (
     ArmResults,
     CampaignStands,
@@ -12,10 +13,9 @@ from xbopt.campaigns.http.bodies import (
     ProposalStands,
     RollOutStands,
 )
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord, Proposal
 from xbopt.campaigns.rollout import CONFIDENCE, RollOutFigures
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 
 
 def money_of(record: CampaignRecord) -> Money:

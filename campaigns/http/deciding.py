@@ -11,13 +11,13 @@ from hashlib import sha256
 import msgspec
 import numpy as np
 
-from xbopt.campaigns.campaign_book import CampaignBook, EventStore, WithEntries
-from xbopt.campaigns.events import Decided, PlanBytes
+from xbopt.campaigns.books.campaign_book import CampaignBook, EventStore, WithEntries
+from xbopt.campaigns.books.events import Decided, PlanBytes
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.http.bodies import Arm, AskDecision
 from xbopt.campaigns.mornings import Mornings
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord
 from xbopt.core.arrays import IntArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle_policy import observed_batch

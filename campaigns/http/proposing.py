@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xbopt.campaigns.advice.proposal import propose
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.standing import Standing
+from xbopt.core.decisions.planned_days import PlannedDays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from xbopt.campaigns.campaign_book import EventStore
-from xbopt.campaigns.events import Decided
-from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.books.campaign_book import EventStore
+from xbopt.campaigns.books.events import Decided
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.service.store.entries import OutcomeEntry, campaign_key
 from xbopt.service.store.recording import decode_entry
 

@@ -8,8 +8,18 @@ import numpy as np
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import CampaignBook, EventStore, is_first, is_name
-from xbopt.campaigns.events import Closed, Event, PlanBytes, Proposed, RolledOut, ToldActuals, ToldFile, read_event
+from xbopt.campaigns.books.campaign_book import CampaignBook, EventStore, is_first, is_name
+from xbopt.campaigns.books.events import (
+    Closed,
+    Event,
+    PlanBytes,
+    Proposed,
+    RolledOut,
+    ToldActuals,
+    ToldFile,
+    read_event,
+)
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.http.answers import campaign_stands, money_of, plan_arrays, proposal_stands
 from xbopt.campaigns.http.bodies import (
     Approve,
@@ -33,7 +43,6 @@ from xbopt.campaigns.http.proposing import Proposer, planned_again
 from xbopt.campaigns.http.rewards import Rewards
 from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.opening import SERVED, DecidingPolicy, opening
-from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.rollout import roll_out_figures
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.tracking.filling import (
     FilledDay,
     fill_decision,
@@ -19,6 +18,7 @@ from xbopt.campaigns.tracking.filling import (
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import UsageError
 from xbopt.env.day_results import DayResults, expected_counts

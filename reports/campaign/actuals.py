@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from xbopt.campaigns.actuals.from_files import NewActuals
-from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.campaigns.told_files import NewActuals
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.numbers import NumberFormat
 

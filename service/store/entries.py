@@ -220,7 +220,7 @@ class CampaignEntry(msgspec.Struct, array_like=True, kw_only=True):
         actor: Who did it; empty where nobody said.
         request: Name that whoever asked gave the request, so that asking again tells the same; empty for none.
         happened: What it was.
-        content: The event itself; `xbopt.campaigns.events` reads it.
+        content: The event itself; `xbopt.campaigns.books.events` reads it.
     """
 
     version: int = ENTRY_VERSION

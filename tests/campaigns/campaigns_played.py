@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay, actual_day_of, actual_morning_of
-from xbopt.campaigns.planned_days import PlannedDays
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.decisions.policy import DirectPolicy, Observation
 from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.market_run import MarketRun

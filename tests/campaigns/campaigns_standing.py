@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from tests.campaigns.campaigns_played import play_campaign
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import taken_entry
-from xbopt.campaigns.events import Event, ToldActuals, new_entry
+from xbopt.campaigns.books.campaign_book import taken_entry
+from xbopt.campaigns.books.events import Event, ToldActuals, new_entry
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.opening import DecidingPolicy, opening
-from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.env.baseline_plan import scenario_plan

@@ -9,11 +9,11 @@ import pytest
 
 from tests.campaigns.seller import SimulatedSeller, sixty_days
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.actuals.from_files import ImportAnswers, NewActuals, read_actuals
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.places import channels_by_name
-from xbopt.campaigns.campaign_book import CampaignBook
+from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.opening import opening
+from xbopt.campaigns.told_files import ImportAnswers, NewActuals, read_actuals
 from xbopt.core.errors import CampaignError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan

@@ -12,7 +12,7 @@ from xbopt.campaigns.advice.data_alarms import level_of
 from xbopt.campaigns.advice.drift import Drift
 from xbopt.campaigns.advice.proposal import propose
 from xbopt.campaigns.advice.status import Status, status_of
-from xbopt.campaigns.events import Closed, PlanBytes, Proposed
+from xbopt.campaigns.books.events import Closed, PlanBytes, Proposed
 from xbopt.campaigns.standing import Standing
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market

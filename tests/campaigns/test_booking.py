@@ -23,8 +23,8 @@ from xbopt.campaigns.booking.campaign_names import mapping_draft
 from xbopt.campaigns.booking.mapping import MappedCampaign, read_mapping
 from xbopt.campaigns.booking.platform import booking_platform, booking_platforms
 from xbopt.campaigns.booking.read_back import read_back
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.reports.campaign.booking_words import booking_sentences, check_file, check_sentence

@@ -14,8 +14,8 @@ from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.mapping import MappedCampaign
 from xbopt.campaigns.booking.platform import booking_platforms
 from xbopt.campaigns.booking.read_back import read_back
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.loading import load_scenario
 

@@ -18,7 +18,7 @@ from xbopt.campaigns.booking.account import Account
 from xbopt.campaigns.booking.booking import Booking, write_sheets
 from xbopt.campaigns.booking.mapping import MappedCampaign
 from xbopt.campaigns.booking.read_back import read_back
-from xbopt.campaigns.planned_days import PlannedDays
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError

@@ -24,7 +24,7 @@ from xbopt.campaigns.booking.hours import (
     weights_by,
 )
 from xbopt.campaigns.booking.mapping import MappedCampaign
-from xbopt.campaigns.planned_days import PlannedDays
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.scenario.loading import load_scenario
 
 SCENARIO = load_scenario("quickstart")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import CampaignBook, WithEntries
-from xbopt.campaigns.events import (
+from xbopt.campaigns.books.campaign_book import CampaignBook, WithEntries
+from xbopt.campaigns.books.events import (
     Approved,
     Closed,
     Decided,
@@ -21,9 +21,9 @@ from xbopt.campaigns.events import (
     ToldActuals,
     new_entry,
 )
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord, packed_scenario
+from xbopt.campaigns.books.record import CampaignRecord, packed_scenario
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario

@@ -9,9 +9,9 @@ import pytest
 from tests.campaigns.campaigns_played import only
 from tests.campaigns.seller import SimulatedSeller
 from xbopt.calibration.panel import read_panel
-from xbopt.campaigns.campaign_book import CampaignBook
+from xbopt.campaigns.books.campaign_book import CampaignBook
+from xbopt.campaigns.books.events import ToldActuals
 from xbopt.campaigns.closing import plan_against_actual, write_panel
-from xbopt.campaigns.events import ToldActuals
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
 from xbopt.core.errors import CampaignError
@@ -41,13 +41,7 @@ def book(tmp_path: Path, seller: SimulatedSeller) -> CampaignBook:
 def test_the_panel_holds_what_was_told(book: CampaignBook, seller: SimulatedSeller, tmp_path: Path) -> None:
     """Day 2 is missing; visits were told, first orders were not."""
     kept = {"spend_base", "clicks", "visits", "orders", "net_revenue_base"}
-    days = [
-        only(
-            day, lambda name, a: a if name in {"spend_base", "clicks", "visits", "orders", "net_revenue_base"} else None
-        )
-        for day in seller.told
-        if day.day != 2
-    ]
+    days = [only(day, lambda name, a: a if name in kept else None) for day in seller.told if day.day != 2]
     record = book.add("spring", lambda _: ToldActuals(days=[day.to_bytes() for day in days], files=[]))
     first, end = write_panel(Standing(record), tmp_path / "panel.parquet")
     assert (first, end) == (3, 9)

@@ -118,7 +118,7 @@ def decided(budgets: FloatArray, scenario: Scenario, discount: FloatArray) -> De
 
 
 def test_sixty_days_through_files_earn_what_the_same_policy_earns_inside(tmp_path: Path) -> None:
-    """Re-planned every ten days: by files, sheets and margins of what came, and inside with all that the simulator shows."""
+    """Re-planned every ten days: by files and sheets alone, and inside with all that the simulator shows."""
     scenario = sixty_days()
     (tmp_path / "market.yaml").write_text(_text(scenario))
     office = Office(folder=tmp_path, store=f"sqlite:///{tmp_path / 'store.sqlite'}", scenario=scenario)

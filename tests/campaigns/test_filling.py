@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from tests.campaigns.campaigns_played import only, play_campaign
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.tracking.filling import held, spread
+from xbopt.campaigns.actuals.spreading import spread
+from xbopt.campaigns.tracking.filling import held
 from xbopt.campaigns.tracking.tracker import track
 
 amounts = st.floats(0.0, 1e6, allow_subnormal=False)

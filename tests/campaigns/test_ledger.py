@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xbopt.campaigns.ledger import ROUNDING, Ledger
-from xbopt.campaigns.planned_days import PlannedDays
+from xbopt.campaigns.books.ledger import ROUNDING, Ledger
 from xbopt.core.decisions.limits import Limits
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import OverspendError
 
 DAYS, REGIONS, SEGMENTS, CHANNELS = 6, 2, 2, 2

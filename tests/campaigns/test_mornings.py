@@ -7,10 +7,10 @@ import numpy as np
 from tests.campaigns.campaigns_played import play_campaign
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.events import new_entry
+from xbopt.campaigns.books.events import new_entry
+from xbopt.campaigns.books.record import CampaignRecord, begin, carried_out
 from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.opening import opening
-from xbopt.campaigns.record import CampaignRecord, begin, carried_out
 from xbopt.campaigns.tracking.tracker import track
 from xbopt.service.store.entries import CampaignEntry
 from xbopt.service.store.recording import decode_entry

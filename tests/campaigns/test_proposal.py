@@ -14,8 +14,8 @@ from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.advice.days_ahead import DaysAhead, carried_on
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.advice.proposal import ProposalFigures, propose
-from xbopt.campaigns.events import Approved, Closed, PlanBytes, Proposed
-from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.books.events import Approved, Closed, PlanBytes, Proposed
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.errors import CampaignError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xbopt.campaigns.events import Decided, PlanBytes
+from xbopt.campaigns.books.events import Decided, PlanBytes
 from xbopt.campaigns.rollout import CONFIDENCE, roll_out_figures
 
 NO_DAYS = PlanBytes(0, (0, 0, 0, 0, 0), b"")

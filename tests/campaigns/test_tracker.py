@@ -7,8 +7,8 @@ import pytest
 
 from tests.campaigns.campaigns_played import exports_of, only, play_campaign
 from xbopt.campaigns.actuals.actual_day import FIGURES, ActualDay
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.campaigns.tracking.tracker import Tracked, track
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES

@@ -15,15 +15,15 @@ import numpy as np
 
 from tests.service.conftest import Exported, Served
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.campaign_book import CampaignBook
-from xbopt.campaigns.events import Approved, Decided, Opened, Proposed, ToldActuals, read_event
+from xbopt.campaigns.books.campaign_book import CampaignBook
+from xbopt.campaigns.books.events import Approved, Decided, Opened, Proposed, ToldActuals, read_event
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.http.proposing import Proposer, Proposing
 from xbopt.campaigns.http.routes import campaign_routes
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.record import CampaignRecord
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.filling import spread
 from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine

@@ -12,7 +12,8 @@ import numpy as np
 import yaml
 
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
-from xbopt.campaigns.events import (
+from xbopt.campaigns.actuals.spreading import spread
+from xbopt.campaigns.books.events import (
     Approved,
     BesideEntry,
     Booked,
@@ -26,11 +27,10 @@ from xbopt.campaigns.events import (
     ToldFile,
     read_event,
 )
-from xbopt.campaigns.ledger import Ledger
-from xbopt.campaigns.planned_days import PlannedDays
-from xbopt.campaigns.tracking.filling import spread
+from xbopt.campaigns.books.ledger import Ledger
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from xbopt.campaigns.events import Approved, Event, Opened, new_entry
-from xbopt.campaigns.record import CampaignRecord, begin
+from xbopt.campaigns.books.events import Approved, Event, Opened, new_entry
+from xbopt.campaigns.books.record import CampaignRecord, begin
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, XboptError
 from xbopt.service.store.entries import CampaignEntry, Entry, EntryKind, NewEntry, Stored, campaign_key
 from xbopt.service.store.interface import Place

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.campaigns.planned_days import PlannedDays
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.limits import Limits, Remaining
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import OverspendError
 
 ROUNDING = 1e-9

@@ -11,8 +11,8 @@ import numpy as np
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
 from xbopt.campaigns.actuals.from_tables import ActualsNote, days_of_tables
-from xbopt.campaigns.events import ToldActuals, ToldFile
-from xbopt.campaigns.record import CampaignRecord
+from xbopt.campaigns.books.events import ToldActuals, ToldFile
+from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.imports.coverage import Span

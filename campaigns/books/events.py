@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 import numpy as np
 
-from xbopt.campaigns.planned_days import PlannedDays
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignRecordError
 from xbopt.service.store.entries import CampaignEntry, EntryKind, Happened, NewEntry, campaign_key
 
