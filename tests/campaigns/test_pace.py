@@ -67,7 +67,7 @@ def test_scatter_shows_no_alarm_on_any_morning():
 
     11 or fewer have a probability of 99.6 % (binomial, 200 x 0.025).
     """
-    draws = np.random.Generator(np.random.PCG64(3))
+    draws = np.random.default_rng(3)
     false = 0
     for _ in range(200):
         spent = granted() * np.exp(0.15 * draws.standard_normal((DAYS, 2, 2)) - 0.5 * 0.15**2)
