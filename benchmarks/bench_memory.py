@@ -30,6 +30,7 @@ def step_one_batch() -> None:
 
     from xbopt.agents.policies import built_in_policy
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.env.day_results import DayResults
     from xbopt.env.observation import RecentResults, observe
     from xbopt.simulator.build import build_market
     from xbopt.simulator.draws import MarketDraws
@@ -45,7 +46,7 @@ def step_one_batch() -> None:
     for day in range(STATE_DAYS):
         decision = policy.decide(observe(market, state, recent))
         outcome, state = play_day(market, world, state, decision, draws.day(day))
-        recent = recent.after(outcome)
+        recent = recent.after(DayResults.of(outcome))
 
 
 CASES = {"simulation": simulate_worlds, "one_batch": step_one_batch}

@@ -130,6 +130,7 @@ def serve_command(
     import signal
     import sys
 
+    from xbopt.campaigns.http.routes import campaign_routes
     from xbopt.service.bundle.keys import read_trusted_keys
     from xbopt.service.http.connections import ConnectionLimits
     from xbopt.service.http.server import ServiceSettings, run_service
@@ -164,6 +165,7 @@ def serve_command(
         store_seconds=store_seconds,
         stop_seconds=stop_seconds,
         on_note=lambda note: say(f"Note: {note}"),
+        further=campaign_routes,
     )
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")
@@ -209,7 +211,10 @@ def tokens_add_command(
     file: Annotated[Path, typer.Option("--file", help="Token file; it is made where there is none.")],
     rights: Annotated[
         list[str] | None,
-        typer.Option("--right", help="allocate, outcomes, read or admin; repeatable. All but admin where left out."),
+        typer.Option(
+            "--right",
+            help="allocate, outcomes, read, plan, approve or admin; repeatable. The first three where left out.",
+        ),
     ] = None,
 ) -> None:
     """Make a bearer token. It is printed once; the file keeps only its hash."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.options import HtmlOption, JsonOption, XlsxOption, check_outputs
+from xbopt.cli.options import HtmlOption, JsonOption, XlsxOption, check_outputs, day_of
 from xbopt.cli.terminal import (
     figures_table,
     print_json,
@@ -21,8 +21,6 @@ from xbopt.cli.terminal import (
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from xbopt.calibration.scenario.calibration import Calibration
     from xbopt.imports.tables import TableName
 
@@ -127,9 +125,9 @@ def calibrate_command(
             trade=trade,
             origin=origin,
             regions=None if regions is None else [part.strip().upper() for part in regions.split(",")],
-            start=None if start is None else _day("--start", start),
+            start=None if start is None else day_of("--start", start),
             days=days,
-            until=None if until is None else _day("--until", until),
+            until=None if until is None else day_of("--until", until),
             world=world,
             costs=None if costs is None else read_costs(costs),
             gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
@@ -240,12 +238,3 @@ def _name(out: Path) -> str:
 
     name = re.sub(r"[^A-Za-z0-9_]", "_", out.stem)[:40]
     return name if name[:1].isalpha() else f"m_{name}"[:40]
-
-
-def _day(option: str, text: str) -> "date":
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} is {text!r}; a day is written YYYY-MM-DD, as in 2026-11-27.") from None

@@ -84,6 +84,7 @@ def verify_command(
         console.print(line, markup=False)
     notes = [
         (len(contents.acts) - _ACTS_SHOWN, "earlier acts of operators are left out here; --json lists all"),
+        (report.campaign_events, "entries are events of campaigns"),
         (report.withdrawals, "decisions were answered by the plan, because the store failed; its answers count"),
         (contents.stray_outcomes, "outcomes belong to rows or cells that were not decided"),
         *(
@@ -132,6 +133,7 @@ def export_command(
         (report.stopped, "cells got nothing because the kill switch stopped everything: not in the log"),
         (report.filled, "rows were decided with missing inputs that were filled in (columns filled and missing)"),
         (report.unsaid, "rows were decided by an earlier version, which did not say what was missing; both are empty"),
+        (report.incumbent, "cells were left to a campaign's plan by its roll-out, which draws nothing: not in the log"),
         (report.planned, "cells were decided by the plan, which draws no levels: not in the log"),
         (report.held, "cells carried on with what was drawn before: no new decision, not in the log"),
         (report.idle, "cells were not asked for: not in the log"),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from xbopt.cli.options import HtmlOption, JsonOption, check_outputs
+from xbopt.cli.options import HtmlOption, JsonOption, check_outputs, pairs_of
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
 from xbopt.core.errors import UsageError
 
@@ -120,10 +120,10 @@ def import_command(
     check_outputs({"--report": (report, ".html")})
     with stage_bar(quiet=as_json) as on_progress:
         result = import_files(
-            files, into=out, profile=profile, columns=_pairs("--columns", [columns] if columns else []),
+            files, into=out, profile=profile, columns=pairs_of("--columns", [columns] if columns else []),
             currency=currency, zone=zone, account=account, prices=prices, rates=rates, key=key_file, k=k,
-            channels=_pairs("--channel-map", channel_map or []),
-            countries=_pairs("--country-map", country_map or []), decimal=decimal, dates=dates, accept=accept or (),
+            channels=pairs_of("--channel-map", channel_map or []),
+            countries=pairs_of("--country-map", country_map or []), decimal=decimal, dates=dates, accept=accept or (),
             profiles=profiles or (), save_as=save_profile, on_progress=on_progress,
         )  # fmt: skip
     if report is not None:
@@ -151,24 +151,6 @@ def import_command(
     for line in folder_lines(result):
         console.print(line, markup=False)
     console.print(next_step(result), markup=False)
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Names and values of ``name=value,...``.
-
-    Raises:
-        UsageError: A part has no equals sign, or a name stands there twice.
-    """
-    found: dict[str, str] = {}
-    for part in (part for text in texts for part in text.split(",")):
-        name, sign, value = part.partition("=")
-        name, value = name.strip(), value.strip()
-        if not sign or not name or not value:
-            raise UsageError(f"{option}: {part!r} is no NAME=VALUE. Between several stand commas.")
-        if name in found:
-            raise UsageError(f"{option}: {name} stands there twice.")
-        found[name] = value
-    return found
 
 
 def _show_formats(names: Sequence[str], folders: Sequence[Path], *, as_json: bool) -> None:

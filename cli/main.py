@@ -12,6 +12,7 @@ from xbopt.cli.backtest import backtest_command
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.calibrate import calibrate_command
+from xbopt.cli.campaign_advice import app as campaign_app
 from xbopt.cli.compare import compare_command
 from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.dataset import dataset_command
@@ -53,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(scenario_app, name="scenario")
+app.add_typer(campaign_app, name="campaign")
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(keys_app, name="keys")

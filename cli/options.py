@@ -1,6 +1,7 @@
 """What several commands share: options, loading a scenario with its notes, and the check of files to be written."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,3 +125,33 @@ def policy_or_bundle(name: str) -> "str | TacticPolicy | FactoredPolicy":
     from xbopt.service.bundle_policy import bundle_policy
 
     return bundle_policy(path)
+
+
+def pairs_of(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Names and values of ``name=value,...``.
+
+    Raises:
+        UsageError: A part has no equals sign, or a name stands there twice.
+    """
+    found: dict[str, str] = {}
+    for part in (part for text in texts for part in text.split(",")):
+        name, sign, value = part.partition("=")
+        name, value = name.strip(), value.strip()
+        if not sign or not name or not value:
+            raise UsageError(f"{option}: {part!r} is no NAME=VALUE. Between several stand commas.")
+        if name in found:
+            raise UsageError(f"{option}: {name} stands there twice.")
+        found[name] = value
+    return found
+
+
+def day_of(option: str, text: str) -> date:
+    """A day as it is written.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} is {text!r}; a day is written YYYY-MM-DD, as in 2026-11-27.") from None

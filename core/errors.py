@@ -24,6 +24,10 @@ XboptError                      1  internal error
 ├── TamperedStoreError          5  the chain of a decision store is broken
 ├── SolverError                 1  the solver did not converge, so there is no plan
 ├── RegressionError             1  a regression did not converge: nothing is known about its coefficients
+├── CampaignRecordError         5  what stands of a campaign in the store cannot be read, or contradicts itself
+├── CampaignError               2  what is asked of a campaign does not fit where it stands
+│   └── CampaignConflictError   2  somebody else did something with the campaign meanwhile
+├── OverspendError              4  money that a campaign does not have
 └── ProblemError                2  a request that the service answers with a problem document
 """
 
@@ -137,3 +141,25 @@ class BundleError(XboptError):
     """Raised when a bundle was tampered with, or is of an incompatible version."""
 
     exit_code = 5
+
+
+class CampaignRecordError(XboptError):
+    """Raised when what stands of a campaign in the decision store cannot be read, or contradicts itself."""
+
+    exit_code = 5
+
+
+class CampaignError(XboptError):
+    """Raised when what is asked of a campaign does not fit where it stands; the message says what would."""
+
+    exit_code = 2
+
+
+class CampaignConflictError(CampaignError):
+    """Raised when somebody else did something with a campaign meanwhile; nothing of what was asked is stored."""
+
+
+class OverspendError(XboptError):
+    """Raised when more money is asked for than a campaign has left, or than a limit allows."""
+
+    exit_code = 4

@@ -10,6 +10,7 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import Morning, Observation
 from xbopt.core.errors import UsageError
 from xbopt.env.attribution_counts import ClickCounts
+from xbopt.env.day_results import DayResults, expected_counts
 from xbopt.env.nominal import NominalRun
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.draws import MarketDraws
@@ -89,6 +90,18 @@ class MarketRun:
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
+    def resume(self, state: MarketState, world: WorldParameters, *, recent: RecentResults, nominal: NominalRun) -> None:
+        """Stand on a later morning, in worlds of other parameters, with the seller's books up to then.
+
+        Args:
+            state: The morning ``B``.
+            world: What differs by world.
+            recent: The seller's moving averages.
+            nominal: Results against the seller's model; kept where this run compares.
+        """
+        self.state, self.world, self._recent = state, world, recent
+        self._nominal = nominal if self._nominal is not None else None
+
     def branch(self) -> "MarketRun":
         """What these worlds do on average from this morning on; this run is left where it is.
 
@@ -130,10 +143,12 @@ class MarketRun:
         morning, day = self.state, self.state.day
         draws = None if self._draws is None else self._draws.day(day)
         outcome, self.state = play_day(self.market, self.world, morning, decision, draws)
-        self._recent = self._recent.after(outcome)
+        results = DayResults.of(outcome)
+        self._recent = self._recent.after(results)
         if self._nominal is not None:
-            counted = None if self._clicks is None else self._clicks.day(day, outcome)
-            self._nominal = self._nominal.after(self._believed, morning, outcome, counted)
+            counted = expected_counts(outcome) if self._clicks is None else self._clicks.day(day, outcome)
+            expected = self._nominal.expect(self._believed, morning, outcome.decision)
+            self._nominal = self._nominal.after(self._believed, results, counted, expected)
         return outcome
 
 

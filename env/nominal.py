@@ -7,11 +7,13 @@ in expected mode. Observed over modelled results then tell in which ways a world
 """
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
-from xbopt.env.attribution_counts import visit_shares
+from xbopt.core.decisions.decision import Decision
+from xbopt.env.day_results import DayResults, KnownResults, expected_counts, where_known
 from xbopt.env.deal_response import DealTally, deal_lift
 from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
@@ -19,6 +21,10 @@ from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 PRIOR_VISITS = 10.0
 PRIOR_ORDERS = 3.0
 LARGEST_LOG_RATIO = 3.0
@@ -59,12 +65,25 @@ class Tallies:
         )
 
     def plus(
-        self, *, visits: FloatArray, impressions: FloatArray, orders: FloatArray, revenue: FloatArray
+        self,
+        known: KnownResults | None,
+        *,
+        visits: FloatArray,
+        impressions: FloatArray,
+        orders: FloatArray,
+        revenue: FloatArray,
     ) -> "Tallies":
-        """The sums after one more day."""
+        """The sums after one more day. Where nothing is known they stay, so that no comparison changes."""
+        if known is None:
+            known_visits = recent = None
+        else:
+            known_visits, recent = known.visits, np.where(known.visits, RECENT_KEEP, 1.0)
+            impressions = where_known(known.impressions, impressions)
+            orders, revenue = where_known(known.conversion, orders), where_known(known.order_value, revenue)
+        counted = where_known(known_visits, visits)
         return Tallies(
-            visits=self.visits + visits,
-            recent_visits=RECENT_KEEP * self.recent_visits + visits,
+            visits=self.visits + counted,
+            recent_visits=(RECENT_KEEP if recent is None else recent) * self.recent_visits + counted,
             impressions=self.impressions + impressions,
             orders=self.orders + orders,
             revenue_base=self.revenue_base + revenue,
@@ -117,6 +136,7 @@ class NominalRun:
         reached: Share of the ceiling that the model's carried exposure reaches ``(B, R, S, C)``, this morning.
         order_rate: Orders a visit by source on the last day, as the model expects ``(B, R, S, C + 1)``.
         recent_spend_base: Spend by channel with a half-life of a week ``(B, R, S, C)``, base currency, summed.
+        recent_expected_visits: Visits by source that the model expects of it, counted or not ``(B, R, S, C + 1)``.
     """
 
     hidden: HiddenParts
@@ -128,6 +148,7 @@ class NominalRun:
     reached: FloatArray
     order_rate: FloatArray
     recent_spend_base: FloatArray
+    recent_expected_visits: FloatArray
 
     @classmethod
     def start(cls, market: MarketParameters, worlds: int) -> "NominalRun":
@@ -143,46 +164,96 @@ class NominalRun:
             reached=empty.impressions,
             order_rate=empty.visits,
             recent_spend_base=empty.impressions,
+            recent_expected_visits=empty.visits,
         )
 
+    def repeated(self, worlds: int) -> "NominalRun":
+        """One world's run, ``worlds`` times over."""
+        hidden = {
+            # The window of earlier exposures carries its lags before its worlds.
+            field.name: np.repeat(getattr(self.hidden, field.name), worlds, axis=1 if field.name == "window" else 0)
+            for field in fields(HiddenParts)
+        }
+        return NominalRun(
+            hidden=HiddenParts(**hidden),
+            observed=repeat_worlds(self.observed, worlds),
+            modelled=repeat_worlds(self.modelled, worlds),
+            expected_orders=np.repeat(self.expected_orders, worlds, axis=0),
+            expected_revenue_base=np.repeat(self.expected_revenue_base, worlds, axis=0),
+            deals=repeat_worlds(self.deals, worlds),
+            reached=np.repeat(self.reached, worlds, axis=0),
+            order_rate=np.repeat(self.order_rate, worlds, axis=0),
+            recent_spend_base=np.repeat(self.recent_spend_base, worlds, axis=0),
+            recent_expected_visits=np.repeat(self.recent_expected_visits, worlds, axis=0),
+        )
+
+    def expect(
+        self, market: MarketParameters, morning: MarketState, decision: Decision
+    ) -> tuple[DayOutcome, MarketState]:
+        """What the model expects of a day, and where it would leave the model.
+
+        Args:
+            market: The market as the scenario states it.
+            morning: The real state before the day; only what the seller sees of it is used.
+            decision: What is carried out.
+        """
+        return play_day(market, average_world(), self.hidden.put_into(morning), decision, None)
+
     def after(
-        self, market: MarketParameters, morning: MarketState, outcome: DayOutcome, counted_visits: FloatArray | None
+        self,
+        market: MarketParameters,
+        results: DayResults,
+        visits: FloatArray,
+        expected: tuple[DayOutcome, MarketState],
     ) -> "NominalRun":
         """The run after one more day.
 
         Args:
             market: The market as the scenario states it.
-            morning: The real state before the day; only what the seller sees of it is used.
-            outcome: What the day brought.
-            counted_visits: Visits by source as counted ``(B, R, S, C + 1)``; in expected mode None: their means.
+            results: What the day brought.
+            visits: Visits by source as counted ``(B, R, S, C + 1)``; in expected mode their means.
+            expected: What the model expects of the decision that was carried out, from ``expect``.
         """
-        model, evening = play_day(market, average_world(), self.hidden.put_into(morning), outcome.decision, None)
-        expected_visits = visit_shares(model) * model.visits[..., None]
-        visits = visit_shares(outcome) * outcome.visits[..., None] if counted_visits is None else counted_visits
-        orders, model_orders = add_up(outcome.orders, 3), add_up(model.orders, 3)
+        (model, evening), known = expected, results.known
+        expected_visits = expected_counts(model)
+        orders, model_orders = results.orders, add_up(model.orders, 3)
         rate = _orders_per_visit(model, model_orders, expected_visits)
         from_visits = add_up(rate * visits, 3)
-        lift = deal_lift(market, morning.day, outcome.decision.discount_frac)
+        lift = deal_lift(market, evening.day - 1, results.decision.discount_frac)
         model_value = model.money.gross_revenue / np.where(model_orders > 0.0, model_orders, 1.0)
         reached = market.media.saturation.reached(evening.carried / market.media.saturation.half)
+        conversion = None if known is None else known.conversion
+        orders_seen, from_visits = where_known(conversion, orders), where_known(conversion, from_visits)
+        value = where_known(None if known is None else known.order_value, orders * model_value)
         return NominalRun(
             hidden=HiddenParts.of(evening),
             observed=self.observed.plus(
-                visits=visits, impressions=outcome.impressions, orders=orders, revenue=outcome.money.gross_revenue
+                known,
+                visits=visits,
+                impressions=results.impressions,
+                orders=orders,
+                revenue=results.gross_revenue_base,
             ),
             modelled=self.modelled.plus(
+                known,
                 visits=expected_visits,
                 impressions=model.impressions,
                 orders=model_orders,
                 revenue=model.money.gross_revenue,
             ),
             expected_orders=self.expected_orders + from_visits,
-            expected_revenue_base=self.expected_revenue_base + orders * model_value,
-            deals=self.deals.plus(lift=lift, orders=orders, expected=from_visits),
+            expected_revenue_base=self.expected_revenue_base + value,
+            deals=self.deals.plus(lift=lift, orders=orders_seen, expected=from_visits),
             reached=reached,
             order_rate=rate,
-            recent_spend_base=RECENT_KEEP * self.recent_spend_base + outcome.decision.spend_base,
+            recent_spend_base=RECENT_KEEP * self.recent_spend_base + results.decision.spend_base,
+            recent_expected_visits=RECENT_KEEP * self.recent_expected_visits + expected_visits,
         )
+
+
+def repeat_worlds(part: Part, worlds: int) -> Part:
+    """One world's sums or averages, ``worlds`` times over."""
+    return replace(part, **{field.name: np.repeat(getattr(part, field.name), worlds, axis=0) for field in fields(part)})
 
 
 def log_ratio(observed: FloatArray, modelled: FloatArray, prior: FloatArray | float) -> FloatArray:

@@ -12,11 +12,11 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.policy import Observation
+from xbopt.env.day_results import DayResults
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS, RECENT_KEEP, NominalRun, log_ratio
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import channel_margins
 from xbopt.simulator.state import MarketState
-from xbopt.simulator.step import DayOutcome
 
 REGION_FEATURES: tuple[str, ...] = (
     "weekday_sin",
@@ -107,18 +107,18 @@ class RecentResults:
         zero = np.zeros((worlds, regions, segments))
         return cls(discount_frac=zero, spend_base=zero, visits=zero, orders=zero, net_revenue_base=zero)
 
-    def after(self, outcome: DayOutcome) -> "RecentResults":
+    def after(self, results: DayResults) -> "RecentResults":
         """The averages after one more day."""
 
         def mixed(old: FloatArray, new: FloatArray) -> FloatArray:
             return RECENT_KEEP * old + (1.0 - RECENT_KEEP) * new
 
         return RecentResults(
-            discount_frac=mixed(self.discount_frac, outcome.decision.discount_frac),
-            spend_base=mixed(self.spend_base, add_up(outcome.decision.spend_base, 3)),
-            visits=mixed(self.visits, outcome.visits),
-            orders=mixed(self.orders, add_up(outcome.orders, 3)),
-            net_revenue_base=mixed(self.net_revenue_base, outcome.money.net_revenue),
+            discount_frac=mixed(self.discount_frac, results.decision.discount_frac),
+            spend_base=mixed(self.spend_base, add_up(results.decision.spend_base, 3)),
+            visits=mixed(self.visits, results.visits),
+            orders=mixed(self.orders, results.orders),
+            net_revenue_base=mixed(self.net_revenue_base, results.net_revenue_base),
         )
 
 
@@ -236,7 +236,7 @@ def _channel_features(market: MarketParameters, nominal: NominalRun) -> FloatArr
     even = max(scenario.limits.total_base / scenario.days / counted[0].size, 1e-12)
     daily_spend = nominal.recent_spend_base * (1.0 - RECENT_KEEP)
     margin = np.maximum(channel_margins(market), 0.0) * nominal.order_rate[..., :-1]
-    earned = margin * model.recent_visits[..., :-1]
+    earned = margin * nominal.recent_expected_visits[..., :-1]
     columns: dict[str, FloatArray] = {
         "visits_log": log_ratio(counted, expected, PRIOR_VISITS),
         "recent_visits_log": log_ratio(seen.recent_visits[..., :-1], model.recent_visits[..., :-1], PRIOR_VISITS),

@@ -17,6 +17,7 @@ from xbopt.core.decisions.policy import Morning, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.service.bundle.schema import INPUTS
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import Beside
 from xbopt.service.deciding.reading import RequestError
 
@@ -124,30 +125,11 @@ class _BundleFace:
         Raises:
             PolicyError: The observation lacks a feature, or the guardrails refuse it.
         """
-        axes, left, worlds = self.axes, observation.remaining, observation.worlds
-        inputs: dict[str, FloatArray | IntArray] = {
-            "regions": self._picked(observation.regions, observation.region_names, axes.region_features),
-            "cells": self._picked(observation.cells, observation.cell_names, axes.cell_features),
-            "day": np.full(worlds, observation.day, dtype=np.int64),
-            "budget_base": left.budget_base,
-            "region_base": left.region_base,
-            "channel_base": left.channel_base,
-        }
-        if axes.channel_features:
-            inputs["channels"] = self._picked(observation.channels, observation.channel_names, axes.channel_features)
         try:
-            batch = self._allocator.reader.batch([str(world) for world in range(worlds)], inputs, Beside(held=held))
-            return self._allocator.decide(batch)
+            ids = [str(world) for world in range(observation.worlds)]
+            return self._allocator.decide(observed_batch(self._allocator, observation, ids, Beside(held=held)))
         except RequestError as error:
             raise PolicyError(f"The bundle {self.name} gives no answer: {error}") from error
-
-    def _picked(self, values: FloatArray, names: Sequence[str], wanted: Sequence[str]) -> FloatArray:
-        missing = [name for name in wanted if name not in names]
-        if missing:
-            raise PolicyError(
-                f"The bundle {self.name} reads {missing[0]!r}, which this version of xbopt does not show."
-            )
-        return values if tuple(names) == tuple(wanted) else values[..., [names.index(name) for name in wanted]]
 
 
 class BundlePolicy(_BundleFace):
@@ -269,6 +251,43 @@ class FactoredBundlePolicy(_BundleFace):
         if share != own:
             raise PolicyError(f"The bundle {self.name} explores as it was exported ({own}); export it with {share:g}.")
         return self
+
+
+def observed_batch(allocator: Allocator, observation: Observation, ids: list[str], beside: Beside) -> Batch:
+    """What is seen, as the batch that a request for it would be.
+
+    Args:
+        allocator: The loaded bundle.
+        observation: What is seen.
+        ids: Names of the decisions ``(B,)``.
+        beside: What stands beside the inputs.
+
+    Raises:
+        PolicyError: The observation lacks a feature.
+        RequestError: It does not fit the schema.
+    """
+    axes, left = allocator.bundle.schema.axes, observation.remaining
+
+    def picked(values: FloatArray, names: Sequence[str], wanted: Sequence[str]) -> FloatArray:
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise PolicyError(
+                f"The bundle {allocator.bundle.manifest.name} reads {missing[0]!r}, which this version of xbopt does "
+                "not show."
+            )
+        return values if tuple(names) == tuple(wanted) else values[..., [names.index(name) for name in wanted]]
+
+    inputs: dict[str, FloatArray | IntArray] = {
+        "regions": picked(observation.regions, observation.region_names, axes["F"]),
+        "cells": picked(observation.cells, observation.cell_names, axes["G"]),
+        "day": np.full(observation.worlds, observation.day, dtype=np.int64),
+        "budget_base": left.budget_base,
+        "region_base": left.region_base,
+        "channel_base": left.channel_base,
+    }
+    if axes["E"]:
+        inputs["channels"] = picked(observation.channels, observation.channel_names, axes["E"])
+    return allocator.reader.batch(ids, inputs, beside)
 
 
 def bundle_policy(path: Path | str) -> BundlePolicy | FactoredBundlePolicy:

@@ -124,6 +124,18 @@ def without_limits(market: MarketParameters) -> MarketParameters:
     return replace(market, scenario=replace(market.scenario, limits=free))
 
 
+def whatever_was_done(market: MarketParameters) -> MarketParameters:
+    """The same market as it takes what was really done: no limit, no outage of a channel, deals of any usual depth."""
+    free = without_limits(market)
+    limits = free.scenario.limits
+    ceiling = np.maximum(limits.discount_ceiling, _DEEPEST_PAST_DISCOUNT)
+    return replace(
+        free,
+        scenario=replace(free.scenario, limits=replace(limits, discount_ceiling=ceiling)),
+        shocks=replace(market.shocks, available=np.ones_like(market.shocks.available)),
+    )
+
+
 def _held(days: ByDay, count: int, which: int) -> ByDay:
     """One day of arrays by day, ``count`` times over; arrays that have no days stay."""
     values = {field.name: getattr(days, field.name) for field in fields(days)}

@@ -102,17 +102,7 @@ def play_day(
     Raises:
         DecisionError: The decision has a wrong shape or holds a value that is no number.
     """
-    decision = replace(
-        decision,
-        spend_base=worlds_innermost(decision.spend_base),
-        daypart_weights=worlds_innermost(decision.daypart_weights),
-        discount_frac=worlds_innermost(decision.discount_frac),
-        mechanic=np.asfortranarray(decision.mechanic),
-    )
-    decision, limits, barred = _without_outages(market, state.day, decision)
-    feasible, adjustments = project(decision, limits, state.remaining)
-    if barred is not None:
-        adjustments = replace(adjustments, cut_base=adjustments.cut_base + barred)
+    feasible, adjustments = carried_out(market, state, decision)
     days = delivery_days(market, world, state)
     accepted = market.fulfilment.accepted_days
     cells = state.satisfaction.shape
@@ -177,6 +167,26 @@ def play_day(
         remaining=state.remaining.after(feasible.spend_base),
     )
     return outcome, tomorrow
+
+
+def carried_out(market: MarketParameters, state: MarketState, decision: Decision) -> tuple[Decision, Adjustments]:
+    """What is done of a decision this morning: what is within the limits, and on channels that can be bought.
+
+    Raises:
+        DecisionError: The decision has a wrong shape or holds a value that is no number.
+    """
+    decision = replace(
+        decision,
+        spend_base=worlds_innermost(decision.spend_base),
+        daypart_weights=worlds_innermost(decision.daypart_weights),
+        discount_frac=worlds_innermost(decision.discount_frac),
+        mechanic=np.asfortranarray(decision.mechanic),
+    )
+    decision, limits, barred = _without_outages(market, state.day, decision)
+    feasible, adjustments = project(decision, limits, state.remaining)
+    if barred is not None:
+        adjustments = replace(adjustments, cut_base=adjustments.cut_base + barred)
+    return feasible, adjustments
 
 
 def _without_outages(

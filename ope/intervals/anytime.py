@@ -59,6 +59,36 @@ def anytime_confidence(units: int, *, confidence: float = 0.95) -> float:
     return 2.0 * NormalDist().cdf(width) - 1.0
 
 
+def anytime_mean(values: FloatArray, *, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Low and high end of the running mean's interval, as often as one looks; None where too little is known.
+
+    Args:
+        values: Of independent units, in an order that does not depend on them ``(t,)``.
+        confidence: Over all looks together, in (0, 1).
+    """
+    units = len(values)
+    if units < FEWEST_UNITS:
+        return None
+    mean = float(values.mean())
+    if not _carries(values - mean):
+        return None
+    ordinary = anytime_confidence(units, confidence=confidence)
+    half = NormalDist().inv_cdf(0.5 + ordinary / 2.0) * float(values.std(ddof=1)) / float(np.sqrt(units))
+    return mean - half, mean + half
+
+
+def _worth(influence: FloatArray) -> float:
+    """How many units of even size carry the spread."""
+    squares = float(influence @ influence)
+    return float(np.abs(influence).sum()) ** 2 / squares if squares > 0.0 else 0.0  # no spread was seen yet
+
+
+def _carries(influence: FloatArray) -> bool:
+    """Whether enough units carry the spread for the sequence to be relied on."""
+    worth = _worth(influence)
+    return worth >= _FEWEST_CARRYING or worth >= _EVEN * len(influence)
+
+
 def with_anytime(
     result: PolicyEvaluation, at: Callable[[float], PolicyEvaluation], influence: FloatArray
 ) -> PolicyEvaluation:
@@ -79,10 +109,8 @@ def with_anytime(
         figures = {"units": units, "fewest": FEWEST_UNITS}
         few = Finding(code="few_units_for_sequence", level="advice", figures=figures)
         return replace(result, findings=(*result.findings, few))
-    squares = float(influence @ influence)
-    worth = float(np.abs(influence).sum()) ** 2 / squares if squares > 0.0 else 0.0  # no spread was seen yet
-    if worth < _FEWEST_CARRYING and worth < _EVEN * len(influence):
-        figures = {"worth": worth, "fewest": _FEWEST_CARRYING}
+    if not _carries(influence):
+        figures = {"worth": _worth(influence), "fewest": _FEWEST_CARRYING}
         tail = Finding(code="tail_for_sequence", level="advice", figures=figures)
         return replace(result, findings=(*result.findings, tail))
     again = at(anytime_confidence(units, confidence=result.confidence))

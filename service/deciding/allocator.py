@@ -13,9 +13,10 @@ from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
-from xbopt.service.deciding.reading import Batch, RequestReader, is_featured
+from xbopt.service.deciding.reading import RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
 _STORED = "RSCHFGEK"
@@ -23,6 +24,8 @@ STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
 STOPPED = "stopped"
 """Source and policy of a decision that spends nothing because the kill switch says so."""
+INCUMBENT = "incumbent"
+"""Source and policy of a decision that is made beforehand, and shares a campaign with the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Allocation:
 
     Attributes:
         batch: What was asked.
-        source: ``policy``, ``held``, ``plan`` or ``stopped``, by row.
+        source: ``policy``, ``held``, ``plan``, ``incumbent`` or ``stopped``, by row.
         guardrails: Guardrails that changed something, by row.
         off: Guardrails that could not work, because the request does not say what they need, by row.
         kill: What the kill switch of the service said.
@@ -69,7 +72,7 @@ class Allocation:
 
     @property
     def tactic(self) -> IntArray | None:
-        """Drawn tactic ``(B, R, S)``, -1 where all is stopped; None for a policy without a menu."""
+        """Drawn tactic ``(B, R, S)``, -1 where none was drawn; None for a policy without a menu."""
         return self.outputs["tactic"].astype(np.int64, copy=False) if "tactic" in self.outputs else None
 
     @property
@@ -178,6 +181,8 @@ class Allocator:
             return self._stopped(batch, kill)
         if kill == "plan" or rules.kill_switch:
             return replace(self._by_plan(batch, KILL_SWITCH), kill=kill)
+        if batch.incumbent is not None:
+            return self._carried_on(batch, batch.incumbent)
         drifted, lacking = batch.drifted, self.reader.too_much_missing(batch)
         if drifted is not None and rules.on_drift == "refuse":
             names = ", ".join(self.reader.drifted_features(batch))
@@ -210,15 +215,9 @@ class Allocator:
 
     def _stopped(self, batch: Batch, kill: KillMode) -> Allocation:
         """No spend, no discount, and nothing drawn, whatever is asked; the hours of the day are the plan's."""
-        rows, schema = len(batch), self.bundle.schema
-        outputs: Arrays = {}
-        for field in schema.outputs:
-            if field.name != "allowed_mass":
-                zeros = np.zeros(shape_of(field, schema, rows))
-                outputs[field.name] = zeros.astype(np.int64) if field.dtype == "int64" else zeros
+        rows = len(batch)
+        outputs = self._undrawn(rows)
         outputs["daypart_weights"] = np.repeat(self.bundle.plan.daypart_weights[None], rows, axis=0)
-        for name in {"tactic", "levels"} & outputs.keys():
-            outputs[name] -= 1
         return Allocation(
             batch=batch,
             source=[STOPPED for _ in range(rows)],
@@ -228,6 +227,37 @@ class Allocator:
             outputs=outputs,
             kill=kill,
         )
+
+    def _carried_on(self, batch: Batch, incumbent: Decision) -> Allocation:
+        """An incumbent's decision, within the limits and the guardrails; nothing is drawn."""
+        done, _ = project(incumbent, self.bundle.plan.limits, batch.remaining)
+        money, weights, depth, fired = self._armed.apply(
+            batch, done.spend_base, done.daypart_weights, done.discount_frac
+        )
+        rows = len(batch)
+        decided: Arrays = {
+            "spend_base": money, "daypart_weights": weights, "discount_frac": depth, "mechanic": done.mechanic,
+        }  # fmt: skip
+        return Allocation(
+            batch=batch,
+            source=[INCUMBENT for _ in range(rows)],
+            guardrails=fired,
+            off=self._armed.unable(batch),
+            policy=[INCUMBENT for _ in range(rows)],
+            outputs=self._undrawn(rows) | decided,
+        )
+
+    def _undrawn(self, rows: int) -> Arrays:
+        """Outputs of a decision in which nothing is spent or drawn, in the order of the schema."""
+        schema = self.bundle.schema
+        outputs: Arrays = {}
+        for field in schema.outputs:
+            if field.name != "allowed_mass":
+                zeros = np.zeros(shape_of(field, schema, rows))
+                outputs[field.name] = zeros.astype(np.int64) if field.dtype == "int64" else zeros
+        for name in {"tactic", "levels"} & outputs.keys():
+            outputs[name] -= 1
+        return outputs
 
     def _by_tactic(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         rows = len(batch)

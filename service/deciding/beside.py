@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.service.bundle.schema import SHAPES, Field, Missing, Schema
 from xbopt.service.deciding.requests import RequestError
 
@@ -23,11 +24,15 @@ class Beside:
         held: Tactics ``(B, R, S)`` or levels ``(B, A)`` that still hold; -1 where one is to be drawn. None where none
             holds.
         active: Which cells are decided ``(B, R, S)``.
+        granted_base: Spend that was granted for the same day before ``(B, R, S, C)``; it shares the day's limits.
+        incumbent: What is done in place of the policy's decision, where a roll-out drew that.
     """
 
     previous_base: FloatArray | None = None
     held: IntArray | None = None
     active: BoolArray | None = None
+    granted_base: FloatArray | None = None
+    incumbent: Decision | None = None
 
 
 NOTHING = Beside()

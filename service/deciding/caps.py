@@ -58,12 +58,15 @@ class SpendCaps:
         least = min(self.least, budget[0], *regions[0], *channels[0])
         return total <= (least * _SURELY_KEPT if least >= _LEAST else 0.0)
 
-    def project(self, spend: FloatArray, remaining: Remaining) -> tuple[FloatArray, BoolArray | None]:
+    def project(
+        self, spend: FloatArray, remaining: Remaining, granted: FloatArray | None = None
+    ) -> tuple[FloatArray, BoolArray | None]:
         """Scale spend down to every cap.
 
         Args:
             spend: ``(B, R, S, C)``, none below zero.
             remaining: What the request still lets be spent.
+            granted: What was granted for the same day before ``(B, R, S, C)``, and shares every cap; None for nothing.
 
         Returns:
             Spend whose sums keep every cap, in whatever order somebody adds them; and the rows ``(B,)`` from which more
@@ -77,6 +80,8 @@ class SpendCaps:
                 ((1, 2), np.minimum(remaining.channel_base, self.channel)[:, None, None, :]),
                 ((1, 2, 3), np.minimum(remaining.budget_base, self.day)[:, None, None, None]),
             ):
+                if granted is not None:
+                    cap = np.maximum(cap - np.expand_dims(add_up(granted, *axes), axes), 0.0)  # noqa: PLW2901 - the rest
                 kept = _scaled(kept, axes, cap)
             if kept is spend:
                 return spend, None

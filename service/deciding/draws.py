@@ -14,6 +14,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 
 _NAME = b"xbopt-draw-1\0"
+_ARM = b"xbopt-arm-1\0"
 _WORDS = 4
 _SHIFT = np.uint64(12)
 _UNIT = 2.0**-52
@@ -32,6 +33,15 @@ def uniforms(decision_ids: Sequence[str], cells: int) -> FloatArray:
         parts += [sha(key + number).digest() for number in numbers]
     words = np.frombuffer(b"".join(parts), dtype="<u8").reshape(len(decision_ids), blocks * _WORDS)[:, :cells]
     return ((words >> _SHIFT).astype(np.float64) + 0.5) * _UNIT
+
+
+def arm_uniform(decision_id: str) -> float:
+    """The uniform number that says who decides where a policy shares decisions with an incumbent; a stream of its own.
+
+    It is the first word of ``SHA-256("xbopt-arm-1" 0x00 id)``, made a number as above.
+    """
+    word = int.from_bytes(hashlib.sha256(_ARM + decision_id.encode()).digest()[:8], "little")
+    return ((word >> int(_SHIFT)) + 0.5) * _UNIT
 
 
 def _decision_ids() -> Iterator[str]:

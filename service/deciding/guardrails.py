@@ -9,8 +9,8 @@ from xbopt.core.decisions.limits import Limits
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours
 from xbopt.service.bundle.schema import Schema
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.caps import SpendCaps
-from xbopt.service.deciding.reading import Batch
 
 # As in core.feasibility: caps are aimed at with a margin for rounding.
 _SHAVE = 1.0 - 1e-11
@@ -79,7 +79,7 @@ class ArmedGuardrails:
 
     def _surely_kept(self, batch: Batch, spend: FloatArray) -> bool:
         """Whether one decision keeps everything: none of it is negative or no number, and its sum is small enough."""
-        if len(spend) > 1:
+        if len(spend) > 1 or batch.granted_base is not None:
             return False
         least, total = float(spend.min()), float(spend.sum())
         return least >= 0.0 and total <= self.least_ceiling and self.caps.surely_kept(total, batch.inputs)
@@ -99,7 +99,10 @@ class ArmedGuardrails:
             spend = _note(fired, REGION, spend, _scaled(spend, (2, 3), self.region[:, None, None]))
             spend = _note(fired, CHANNEL, spend, _scaled(spend, (1, 2), self.channel))
             spend = _note(fired, DAY, spend, _scaled(spend, (1, 2, 3), np.float64(self.day)))
-        spend, taken = self.caps.project(spend, batch.remaining)
+        granted = batch.granted_base
+        if granted is not None:
+            spend = _note(fired, CELL, spend, np.minimum(spend, np.maximum(self.cell - granted, 0.0)))
+        spend, taken = self.caps.project(spend, batch.remaining, granted)
         if taken is not None:
             for row in np.flatnonzero(taken).tolist():
                 # What was lifted and taken away again has changed nothing.

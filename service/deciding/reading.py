@@ -1,97 +1,24 @@
 """From requests to the arrays of the graph: shapes, missing values, ranges, and the check for drift."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as made_field
+from collections.abc import Mapping
 from typing import cast
 
 import msgspec
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
-from xbopt.core.decisions.limits import Remaining
 from xbopt.service.bundle.formats import Guardrails
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Schema, shape_of
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
-from xbopt.service.deciding.requests import BESIDE, AllocationRequest, RequestError, request_type
+from xbopt.service.deciding.requests import AllocationRequest, RequestError, request_type
 
 _MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
 _WORDS = {**_MARKET_WORDS, "K": "tactics", "A": "factors", "L": "levels"}
 _LARGEST_INTEGER = 2.0**53
 _LARGEST_NUMBER = np.finfo(np.float64).max
-
-
-MISSING = "missing."
-"""Before the name of an input: which of its numbers were missing, as an array beside the batch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Inputs of a batch of decisions.
-
-    Attributes:
-        decision_ids: ``(B,)``.
-        inputs: What the schema asks of a request, by name and in its order; the schema gives shapes.
-        held: Tactics ``(B, R, S)`` or levels ``(B, A)``; -1 where one is to be drawn. None where all are.
-        previous_base: Spend of the day before ``(B, R, S, C)``, NaN where unknown; None where nobody says.
-        active: Which cells are decided ``(B, R, S)``; None for all.
-        drifted: Rows whose inputs lie outside what was seen ``(B,)``; None where none do.
-        missing: Which numbers of an input were missing and are filled in by the rule of the schema, in its shape; only
-            inputs in which any were.
-    """
-
-    decision_ids: list[str]
-    inputs: Arrays
-    held: IntArray | None = None
-    previous_base: FloatArray | None = None
-    active: BoolArray | None = None
-    drifted: BoolArray | None = None
-    missing: dict[str, BoolArray] = made_field(default_factory=dict[str, BoolArray])
-
-    def __len__(self) -> int:
-        """Number of decisions, ``B``."""
-        return len(self.decision_ids)
-
-    @property
-    def day(self) -> IntArray:
-        """Day of the horizon ``(B,)``."""
-        return self.inputs["day"].astype(np.int64, copy=False)
-
-    @property
-    def remaining(self) -> Remaining:
-        """What may still be spent."""
-        budget, region, channel = (
-            floats_of(self.inputs, name) for name in ("budget_base", "region_base", "channel_base")
-        )
-        return Remaining(budget_base=budget, region_base=region, channel_base=channel)
-
-    def beside(self) -> "Iterator[tuple[str, FloatArray | IntArray | BoolArray]]":
-        """Name and array of what the graph does not read, where there is any."""
-        for name in BESIDE:
-            array: FloatArray | IntArray | BoolArray | None = getattr(self, name)
-            if array is not None:
-                yield name, array
-        for name, gaps in self.missing.items():
-            yield MISSING + name, gaps
-
-    @property
-    def filled(self) -> IntArray:
-        """Number of inputs that were missing and are filled in ``(B,)``."""
-        counts: IntArray = np.zeros(len(self), dtype=np.int64)
-        for gaps in self.missing.values():
-            counts += gaps.reshape(len(self), -1).sum(axis=1)
-        return counts
-
-    def observed(self) -> Arrays:
-        """The inputs as they were given: NaN where a number was missing. Whole numbers stay filled in."""
-        return {
-            name: np.where(self.missing[name], np.nan, array)
-            if name in self.missing and array.dtype.kind == "f"
-            else array
-            for name, array in self.inputs.items()
-        }
 
 
 class RequestReader:
@@ -239,12 +166,18 @@ class RequestReader:
                 if empty[:, part].any():
                     missing[name] = empty[:, part].reshape(shape)
                 first = part.stop
+        incumbent = beside.incumbent
         return Batch(
             decision_ids=decision_ids,
             inputs=arrays,
             held=beside.held,
             previous_base=beside.previous_base,
             active=beside.active,
+            granted_base=beside.granted_base,
+            incumbent_base=None if incumbent is None else incumbent.spend_base,
+            incumbent_weights=None if incumbent is None else incumbent.daypart_weights,
+            incumbent_discount=None if incumbent is None else incumbent.discount_frac,
+            incumbent_mechanic=None if incumbent is None else incumbent.mechanic,
             drifted=drifted,
             missing=missing,
         )

@@ -17,11 +17,15 @@ DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=rf"^[A-Za-z0-9.
 BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9._:\-]+{_END}")]
 Money = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 
-Source = Literal["policy", "held", "plan", "stopped"]
+Source = Literal["policy", "held", "plan", "stopped", "incumbent"]
 KillMode = Literal["off", "plan", "zero"]
 """What the kill switch does: nothing, the plan answers everything, or nothing is spent at all."""
 
-BESIDE = {"held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B")}
+BESIDE = {
+    "held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B"),
+    "granted_base": ("<f8", "BRSC"), "incumbent_base": ("<f8", "BRSC"), "incumbent_weights": ("<f8", "BRCH"),
+    "incumbent_discount": ("<f8", "BRS"), "incumbent_mechanic": ("<i8", "BRS"),
+}  # fmt: skip
 """Type and axes of the arrays of a batch that the graph does not read; levels that are held have the axes B and A."""
 
 
@@ -118,7 +122,8 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         decision_id: Name of the decision; outcomes refer to it.
         bundle: Content address of the bundle that decided.
         policy: Name of the policy, or of the plan that stood in for it.
-        source: ``policy``, ``held`` (drawn before), ``plan`` (the fallback), or ``stopped`` (no spend).
+        source: ``policy``, ``held`` (drawn before), ``plan`` (the fallback), ``incumbent`` (the plan of a campaign,
+            where its roll-out drew that), or ``stopped`` (no spend).
         guardrails: Guardrails that changed something.
         off: Guardrails that could not work, because the request does not say what they need.
         filled: Number of inputs that were missing and were filled in by the rule of the schema.
@@ -130,8 +135,9 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         daypart_weights: How a channel's spend is spread over the day ``(R, C, H)``.
         discount_frac: Discount ``(R, S)``.
         mechanic: Promotion mechanic ``(R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
-        tactic: Drawn tactic ``(R, S)``, -1 where all is stopped; empty for a policy without a menu.
-        levels: Drawn level of each factor ``(A,)``, -1 where the plan answers or all is stopped; empty for a policy
+        tactic: Drawn tactic ``(R, S)``, -1 where all is stopped or an incumbent answers; empty for a policy without a
+            menu.
+        levels: Drawn level of each factor ``(A,)``, -1 where a plan answers or all is stopped; empty for a policy
             without factors.
         propensity: Probability of the tactic after guardrails ``(R, S)``, or of each level ``(A,)``; 0 where it is -1.
             Empty for a direct policy.

@@ -6,12 +6,13 @@ from contextlib import suppress
 
 from xbopt.core.errors import BundleError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
+from xbopt.service.deciding.requests import AllocationAnswer, Receipt
 from xbopt.service.http.bulk import SMALL_ROWS
-from xbopt.service.http.decided import Decided, Told
+from xbopt.service.http.decided import Decided, Told, answer
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import OperatorLog, ProblemError, store_reason
 from xbopt.service.http.shadow import ShadowRunner
-from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored, request_of
+from xbopt.service.store.entries import DecisionEntry, Entry, NewEntry, Stored, request_of
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import Place, RefusedEntryError, StoreError, UncertainStoreError
 from xbopt.service.store.recording import allocation_of, decision_entry, decode_decision, receipt_of
@@ -73,11 +74,38 @@ class Answering:
         for entry, (_, stored), (one, again) in zip(entries, states, read, strict=True):
             if again:
                 self._metrics.repeated(one.allocation)
-                continue
-            if stored.seq and self._shadow is not None:
-                self._shadow.compare(one.allocation, entry.key, allocator)
-            self._metrics.decided(one.allocation, allocator)
+            else:
+                self._count(one.allocation, entry.key, allocator, is_stored=bool(stored.seq))
         return own, [one for one, _ in read]
+
+    async def tell_stored(self, entry: Entry, decided: Allocation | None, allocator: Allocator) -> AllocationAnswer:
+        """What is told of a decision that somebody stored together with what it belongs to.
+
+        Args:
+            entry: The decision in the store.
+            decided: The decision, where it was made just now; None where it was told before.
+            allocator: Who decides now, and made it just now.
+
+        Raises:
+            StoreError: The bundle that decided cannot be read.
+        """
+        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
+        earlier = decode_decision(entry.payload)
+        label = own if earlier.bundle == own.address else await self.subjects.label(earlier.bundle)
+        told = Told(allocation_of(earlier, label.schema), label, Receipt(entry.seq, entry.hash.hex()))
+        self.subjects.remember(entry.key, Subject.of(entry.key, earlier))
+        if decided is None:
+            self._metrics.repeated(told.allocation)
+        else:
+            self.stored_at = asyncio.get_running_loop().time()
+            self._count(decided, entry.key, allocator, is_stored=True)
+        return answer(told, own)
+
+    def _count(self, allocation: Allocation, key: str, allocator: Allocator, *, is_stored: bool) -> None:
+        """Count a decision that is told for the first time, and let the shadow decide beside."""
+        if is_stored and self._shadow is not None:
+            self._shadow.compare(allocation, key, allocator)
+        self._metrics.decided(allocation, allocator)
 
     def unstored(self, what: str, error: StoreError) -> ProblemError:
         """What a client is told of a store that refuses; the operator hears more."""

@@ -1,6 +1,6 @@
 """The service as an ASGI application: one table of its routes, from which they are served and documented."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +52,7 @@ def build_app(
     body_seconds: float = 10.0,
     stop_seconds: float = 1.5,
     hosts: HostRule | None = None,
+    further: Sequence[Route] = (),
 ) -> Gateway:
     """The service as an ASGI application.
 
@@ -63,9 +64,10 @@ def build_app(
         body_seconds: How long a body may take to come.
         stop_seconds: How long the engine may take to stop.
         hosts: For whom requests may be; None for anybody.
+        further: Routes of what stands above the service.
     """
     operations = Operations(engine, bundles)
-    routes = [*routes_of(operations), *inference_routes_of(ModelOperations(engine))]
+    routes = [*routes_of(operations), *inference_routes_of(ModelOperations(engine)), *further]
     secured = tokens is not None
 
     def document(allocator: Allocator) -> bytes:

@@ -29,7 +29,8 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
-from xbopt.service.deciding.reading import Batch, RequestError
+from xbopt.service.deciding.batch import Batch
+from xbopt.service.deciding.reading import RequestError
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 from xbopt.service.http.json_limits import check_values
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id
-from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Receipt
 from xbopt.service.store.entries import NewEntry
 from xbopt.service.store.recording import answer_of, decision_entry

@@ -1,6 +1,6 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +9,7 @@ import msgspec
 
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import Allocator
-from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
 from xbopt.service.http.answering import Answering
 from xbopt.service.http.bulk import BulkThread
@@ -64,6 +64,8 @@ class Engine:
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         self._accept_schema = accept_schema
         self.answering = Answering(commit, metrics, self.log, self._shadow)
+        self.before_stop: list[Callable[[], Awaitable[None]]] = []
+        """What ends before the store is given back."""
         if shadow is not None:
             check_same_requests(allocator, shadow, tactics=False)
 
@@ -85,6 +87,8 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
+        for end in self.before_stop:
+            await end()
         await self.kill_switch.stop()
         await self.bundles.stop()
         self.bulk.close()

@@ -141,7 +141,7 @@ class Gateway:
             takes = (*(route.takes or ()), *route.also)
             if admitted.kind not in takes:
                 raise ProblemError(415, f"Send {' or '.join(filter(None, takes))}, and say so in content-type.")
-        name, version = parts.get("name", ""), parts.get("version", "")
+        name, version = parts.get("name", parts.get("campaign", "")), parts.get("version", "")
         return await route.handle(
             Call(
                 body=body, kind=admitted.kind, name=name, version=version, headers=scope["headers"],

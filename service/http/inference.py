@@ -15,8 +15,9 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Field, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id
-from xbopt.service.deciding.reading import Batch, RequestError, read_numbers, refuse_nan
+from xbopt.service.deciding.reading import RequestError, read_numbers, refuse_nan
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 from xbopt.service.http.batches import MOST_ROWS, count_off
 from xbopt.service.http.json_limits import check_values

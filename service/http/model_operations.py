@@ -6,7 +6,7 @@ from time import perf_counter
 import msgspec
 
 from xbopt.service.deciding.allocator import Allocator
-from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.http.answers import InferenceReady, Live
 from xbopt.service.http.bodies import decoded, decoded_order, json_answer, need_ready
 from xbopt.service.http.bulk import SMALL_BYTES

@@ -20,8 +20,13 @@ _TAGS = {
     "bundle": "The policy that decides",
     "administration": "Changing who decides",
     "inference": "The Open Inference Protocol, version 2",
+    "campaigns": "Campaigns: their money, what really came, and what is proposed, approved and decided",
 }
-_PARTS = {"name": "name of the model, which is that of the bundle", "version": "version of the bundle"}
+_PARTS = {
+    "name": "name of the model, which is that of the bundle",
+    "version": "version of the bundle",
+    "campaign": "name of the campaign",
+}
 _ATTRIBUTES = "\n\n    Attributes:\n"
 _ATTRIBUTE = re.compile(r" {8}(\w+): (.*)")
 
@@ -90,7 +95,7 @@ def _operation(
     parameters: list[object] = [
         {
             "name": part, "in": "path", "required": True, "description": _PARTS[part], "schema": {"type": "string"},
-            "example": getattr(allocator.bundle.manifest, part),
+            "example": getattr(allocator.bundle.manifest, part, "spring"),
         }
         for part in re.findall(r"\{(\w+)\}", route.path)
     ]  # fmt: skip

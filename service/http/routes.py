@@ -25,7 +25,7 @@ class Call:
     Attributes:
         body: The body.
         kind: Its content type, in small letters and without parameters.
-        name: Name of the model in the path.
+        name: Name of the model or campaign in the path.
         version: Its version in the path; empty where the path has none.
         headers: All headers; names in small letters.
         actor: Name of the token; empty for none.
@@ -52,7 +52,7 @@ class Route:
     """A route.
 
     Attributes:
-        path: The path; ``{name}`` and ``{version}`` stand for one part of it each.
+        path: The path; ``{name}``, ``{version}`` and ``{campaign}`` stand for one part of it each.
         tag: The group that it is documented in.
         summary: What it does, in a few words.
         handle: Answers.

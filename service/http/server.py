@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,18 +25,23 @@ from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
 from xbopt.service.http.hosts import HostRule, allowed_hosts
 from xbopt.service.http.metrics import Metrics
+from xbopt.service.http.routes import Route
 from xbopt.service.http.tokens import read_tokens
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.opening import open_store
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SWEEP_SECONDS = 0.25
-_SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.001
 """How long one thread may hold Python's lock while another wants it: so long the loop waits for a large body."""
 
 
 def _not_told(_: str) -> None:
     """Leave a note unsaid."""
+
+
+def _nothing_further(_: Engine) -> Sequence[Route]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,7 @@ class ServiceSettings:
         store_seconds: How long the store may take.
         stop_seconds: How long the service may take to stop; half of it is for requests under way.
         on_note: Called with what whoever serves the bundle should know.
+        further: Makes routes of what stands above the service.
     """
 
     bundle: Path
@@ -74,6 +80,7 @@ class ServiceSettings:
     store_seconds: float = 5.0
     stop_seconds: int = 4
     on_note: Callable[[str], None] = _not_told
+    further: Callable[[Engine], Sequence[Route]] = _nothing_further
 
 
 def build_service(settings: ServiceSettings) -> Gateway:
@@ -118,6 +125,7 @@ def build_service(settings: ServiceSettings) -> Gateway:
         body_seconds=settings.limits.body_seconds,
         stop_seconds=0.4 * settings.stop_seconds,
         hosts=hosts,
+        further=settings.further(engine),
     )
 
 
@@ -150,7 +158,7 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
         backlog=2048,
     )
     logging.basicConfig(format="%(asctime)s %(message)s")
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     _allow_files(limits.most_connections)
     server = TimedServer(config, app, settings)
     metrics.connections.set_function(lambda: len(server.server_state.connections))

@@ -11,8 +11,8 @@ from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import XboptError
 from xbopt.service.bundle.schema import Schema, same_choices
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import Beside
-from xbopt.service.deciding.reading import Batch
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.entries import NewEntry
 from xbopt.service.store.group_commit import GroupCommit

@@ -8,15 +8,15 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
 
-Right = Literal["allocate", "outcomes", "read", "admin"]
-RIGHTS: tuple[Right, ...] = ("allocate", "outcomes", "read", "admin")
+Right = Literal["allocate", "outcomes", "read", "plan", "approve", "admin"]
+RIGHTS: tuple[Right, ...] = get_args(Right)
 _PREFIX = b"bearer "
 _HASH_DIGITS = 64
 _LONGEST_NAME = 64

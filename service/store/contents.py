@@ -4,9 +4,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from xbopt.core.errors import BundleError
-from xbopt.service.store.entries import AdministrationEntry, BundleEntry, Entry, OutcomeEntry, ShadowEntry
+from xbopt.service.store.entries import (
+    AdministrationEntry,
+    BundleEntry,
+    CampaignEntry,
+    Entry,
+    OutcomeEntry,
+    ShadowEntry,
+    campaign_key,
+)
 from xbopt.service.store.interface import StoreError, TamperedStoreError
 from xbopt.service.store.ranges import (
+    LAST_YEAR_US,
     act_complaint,
     bundle_complaint,
     decision_complaint,
@@ -47,6 +56,7 @@ class Contents:
 
     acts: list[Act] = field(default_factory=list[Act])
     stray_outcomes: int = 0
+    _events: dict[str, int] = field(default_factory=dict[str, int])
     _labels: dict[str, Label] = field(default_factory=dict[str, Label])
     _subjects: dict[str, Subject] = field(default_factory=dict[str, Subject])
 
@@ -90,6 +100,8 @@ class Contents:
                 if not complaint:
                     self.acts.append(act_of(act))
                 return complaint
+            case "campaign":
+                return self._event(entry)
         return f"there is no kind of entry {entry.kind!r}."
 
     def _decided(self, entry: Entry) -> str:
@@ -106,6 +118,17 @@ class Contents:
             return "it was withdrawn before it was stored."
         self._subjects[entry.key] = Subject.of(entry.key, decision)
         return decision_complaint(entry.key, decision, label.schema)
+
+    def _event(self, entry: Entry) -> str:
+        event = decode_entry(entry.payload, CampaignEntry)
+        name = entry.key.rpartition("/")[0]
+        number = self._events.get(name, 0) + 1
+        if not name or entry.key != campaign_key(name, number):
+            return f"event {number} of a campaign is due there."
+        if (event.happened == "opened") != (number == 1):
+            return "a campaign is opened first, and once."
+        self._events[name] = number
+        return "" if 0 <= event.at_us < LAST_YEAR_US else f"its time is {event.at_us}."
 
     def _outcome(self, outcome: OutcomeEntry) -> str:
         subject = self._subjects.get(outcome.decision_id.partition(ROW_SIGN)[0])

@@ -1,12 +1,16 @@
-"""What the store holds: bundles, decisions, outcomes and acts of administration, each as one entry of a chain."""
+"""What the store holds: bundles, decisions, outcomes, events of campaigns and acts of administration.
+
+Each is one entry of a chain.
+"""
 
 import hashlib
 from typing import Annotated, Literal
 
 import msgspec
 
-EntryKind = Literal["bundle", "decision", "outcome", "shadow", "administration", "withdrawal"]
+EntryKind = Literal["bundle", "decision", "outcome", "shadow", "administration", "withdrawal", "campaign"]
 Action = Literal["start", "swap", "rollback", "kill_switch", "tokens"]
+Happened = Literal["opened", "actuals", "proposed", "approved", "booked", "decided", "rolled_out", "closed"]
 GENESIS = hashlib.sha256(b"xbopt decision store 1").digest()
 ENTRY_VERSION = 1
 
@@ -24,7 +28,8 @@ class NewEntry(msgspec.Struct, frozen=True):
             decisions that were not told, one after the other; one with other content stays as it is. Empty for other
             kinds.
         unit: Number of the list that it belongs to, whose entries stand together and in a row; 0 for none. Where one of
-            them is a decision whose name stands for another request, none of them is stored.
+            them is a decision whose name stands for another request, or an event of a campaign whose place is taken by
+            another, none of them is stored.
     """
 
     kind: EntryKind
@@ -204,6 +209,31 @@ class AdministrationEntry(msgspec.Struct, array_like=True, kw_only=True):
     action: Action
     bundle: str
     detail: str = ""
+
+
+class CampaignEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """Something that happened to a campaign. Its key is ``NAME/NNNNNN``: events are numbered from 1, each number once.
+
+    Attributes:
+        version: Version of this format.
+        at_us: When it was written down, microseconds since 1970, UTC.
+        actor: Who did it; empty where nobody said.
+        request: Name that whoever asked gave the request, so that asking again tells the same; empty for none.
+        happened: What it was.
+        content: The event itself; `xbopt.campaigns.books.events` reads it.
+    """
+
+    version: int = ENTRY_VERSION
+    at_us: int
+    actor: str
+    request: str
+    happened: Happened
+    content: bytes
+
+
+def campaign_key(name: str, number: int) -> str:
+    """The key of an event of a campaign."""
+    return f"{name}/{number:06d}"
 
 
 def next_hash(previous: bytes, seq: int, kind: str, key: str, payload: bytes) -> bytes:

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count, islice
 from time import perf_counter
 from typing import Literal, TypeVar
 
@@ -235,6 +235,19 @@ class GroupCommit:
             StoreError: The store cannot be read, or not in time.
         """
         return await self._ask(lambda: list(self._store.entries(kind)))
+
+    async def some(self, kind: EntryKind, *, after: int, most: int) -> list[Entry]:
+        """Entries of a kind that come after a place of the chain, the next ones first.
+
+        Args:
+            kind: Their kind.
+            after: The place.
+            most: How many at most; whoever writes meanwhile waits for them.
+
+        Raises:
+            StoreError: The store cannot be read, or not in time.
+        """
+        return await self._ask(lambda: list(islice(self._store.entries(kind, after=after), most)))
 
     async def latest(self, kind: EntryKind) -> Entry | None:
         """The last entry of a kind.

@@ -84,8 +84,12 @@ class Store(Protocol):
         """
         ...
 
-    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+    def entries(self, kind: str | None = None, *, after: int = 0) -> Iterator[Entry]:
         """The entries in the order of the chain.
+
+        Args:
+            kind: Of which kind; of all where None.
+            after: Only those that come after this place.
 
         Raises:
             StoreError: The store cannot be read.
@@ -217,9 +221,15 @@ def _withdraws(withdrawal: NewEntry, decided: Entry) -> bool:
 
 
 def _conflicts(entries: Sequence[NewEntry], unit: int, there: Mapping[Place, Entry]) -> bool:
-    """Whether the name of a decision stands for another request, among the entries of a unit, which come first."""
+    """Whether a name of a unit stands for something else: a decision's for another request, an event's for another."""
     for entry in takewhile(lambda entry: entry.unit == unit, entries):
-        earlier = _standing(entry, there) if entry.kind == "decision" else None
-        if earlier is not None and request_of(earlier.payload) != entry.identity:
+        if entry.kind not in {"decision", "campaign"}:
+            continue
+        earlier = _standing(entry, there)
+        if earlier is None:
+            continue
+        if entry.kind == "campaign" and earlier.payload != entry.payload:
+            return True
+        if entry.kind == "decision" and request_of(earlier.payload) != entry.identity:
             return True
     return False

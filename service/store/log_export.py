@@ -17,7 +17,8 @@ from xbopt.core.decisions.cell_factors import CellFactors
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
-from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.allocator import INCUMBENT
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.store.contents import Contents
 from xbopt.service.store.drawn_rows import cell_factors, drawn_rows, logged_factors, shadow_rows
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
@@ -41,6 +42,7 @@ class ExportReport:
         filled: Rows of decisions in which inputs were missing and were filled in.
         unsaid: Rows of decisions of an earlier version, which did not write down what was missing.
         planned: Cells of decisions of factors that the plan answered: no level was drawn.
+        incumbent: Cells of decisions that a roll-out gave to a campaign's plan: nothing was drawn.
         held: Cells that carried on with what was drawn before: no new decision.
         idle: Cells that a request did not ask for.
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
@@ -56,6 +58,7 @@ class ExportReport:
     waiting: int = 0
     stopped: int = 0
     planned: int = 0
+    incumbent: int = 0
     filled: int = 0
     unsaid: int = 0
     held: int = 0
@@ -256,9 +259,11 @@ def _columns(
     cells = regions * segments
     stopped = np.array([source == "stopped" for source in allocation.source])
     planned = np.array([factors is not None and source == "plan" for source in allocation.source])
-    take = np.repeat(~(stopped | planned)[:, None], cells, axis=1)
+    incumbent = np.array([source == INCUMBENT for source in allocation.source])
+    take = np.repeat(~(stopped | planned | incumbent)[:, None], cells, axis=1)
     report.stopped += int(stopped.sum()) * cells
     report.planned += int(planned.sum()) * cells
+    report.incumbent += int(incumbent.sum()) * cells
     if batch.active is not None:
         report.idle += int((take & ~batch.active.reshape(rows, cells)).sum())
         take &= batch.active.reshape(rows, cells)

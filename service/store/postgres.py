@@ -167,13 +167,13 @@ class PostgresStore:
             _check_end(_head(connection, " FOR UPDATE"), _last(connection))
             connection.execute("UPDATE xbopt_head SET seq = seq")
 
-    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+    def entries(self, kind: str | None = None, *, after: int = 0) -> Iterator[Entry]:
         """As ``Store.entries``."""
         with self._said(), self._transaction() as connection, connection.cursor("xbopt_reading", binary=True) as cursor:
             if kind is None:
-                cursor.execute(_IN_ORDER + "ORDER BY seq")
+                cursor.execute(_IN_ORDER + "WHERE seq > %s ORDER BY seq", (after,))
             else:
-                cursor.execute(_IN_ORDER + "WHERE kind = %s ORDER BY seq", (kind,))
+                cursor.execute(_IN_ORDER + "WHERE seq > %s AND kind = %s ORDER BY seq", (after, kind))
             while rows := cursor.fetchmany(_FETCH):
                 yield from (entry for _, entry, _ in map(_row, rows))
 

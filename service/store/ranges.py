@@ -7,8 +7,9 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.service.bundle.schema import OUTPUTS, Schema
-from xbopt.service.deciding.allocator import STOPPED, Allocation
-from xbopt.service.deciding.reading import MISSING, is_featured
+from xbopt.service.deciding.allocator import INCUMBENT, STOPPED, Allocation
+from xbopt.service.deciding.batch import MISSING
+from xbopt.service.deciding.reading import is_featured
 from xbopt.service.deciding.requests import BESIDE, Outcome
 from xbopt.service.store.entries import AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.recording import allocation_of, shadow_probabilities
@@ -16,14 +17,15 @@ from xbopt.service.store.recording import allocation_of, shadow_probabilities
 # A pattern that ends in a dollar, as services before had it, lets a line break pass at the end.
 _KEY = re.compile(r"[A-Za-z0-9._:\-]{1,128}\n?")
 _KEY_OF_ACT = re.compile(r"([0-9]+)-[0-9a-f]{16}")
-_LAST_YEAR_US = 4_102_444_800_000_000
+LAST_YEAR_US = 4_102_444_800_000_000
 """The year 2100; a clock that was never set says 1970."""
-_OUTCOME_YEARS_US = (946_684_800_000_000, _LAST_YEAR_US)
+_OUTCOME_YEARS_US = (946_684_800_000_000, LAST_YEAR_US)
 _ANY_YEAR_US = (-62_135_596_800_000_000, 253_402_300_800_000_000)
 _LAST_STEP = 2**31
 _LAST_REVISION = 1_000_000
 _TEXT = 160
 _ROUNDING = 1e-9
+_PARTS_OF_INCUMBENT = 4
 _PROBABILITY = 1e-6
 """Probabilities are stored in half their digits."""
 _OUTCOME_OF_BEFORE = b"\x97"
@@ -59,7 +61,7 @@ def decision_complaint(key: str, entry: DecisionEntry, schema: Schema) -> str:
         return "it holds no decision."
     if not _KEY.fullmatch(key):
         return "no decision can have this name."
-    if not 0 <= entry.created_us < _LAST_YEAR_US:
+    if not 0 <= entry.created_us < LAST_YEAR_US:
         return f"its time is {entry.created_us}; microseconds from 1970 to 2100 are possible."
     for step in entry.steps:
         if not 0 <= step <= _LAST_STEP:
@@ -89,6 +91,15 @@ def _input_complaint(allocation: Allocation, schema: Schema) -> str:
     most = len(schema.axes.get("L" if schema.shape == "factored" else "K", [])) - 1
     if batch.held is not None and (complaint := _outside("held", batch.held, -1, most)):
         return complaint
+    beside = {
+        name: array.astype(np.float64) for name, array in batch.beside() if name.startswith(("granted_", "incumbent_"))
+    }
+    for name, array in beside.items():
+        if complaint := _outside(name, array, 0.0, np.finfo(np.float64).max):
+            return complaint
+    parts = len(beside.keys() - {"granted_base"})
+    if parts not in {0, _PARTS_OF_INCUMBENT} or (INCUMBENT in allocation.source and not parts):
+        return "the decision of its incumbent is not all there."
     if batch.previous_base is not None:
         return _outside("previous_spend_base", np.nan_to_num(batch.previous_base, nan=0.0, posinf=np.inf), 0.0, None)
     return ""
@@ -133,6 +144,7 @@ def _cap_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema)
 
 def _draw_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema, stopped: BoolArray) -> str:
     drawn, propensity, table = allocation.tactic, allocation.propensity, allocation.probabilities
+    stopped = stopped | np.array([one == INCUMBENT for one in entry.source])
     name, choices, what, place = "tactic", len(schema.axes.get("K", [])), "tactic", "cell"
     if schema.shape == "factored":
         # Where the plan answers, no level was drawn; the plan of tactics is a tactic.
@@ -216,7 +228,7 @@ def act_complaint(key: str, entry: AdministrationEntry) -> str:
     found = _KEY_OF_ACT.fullmatch(key)
     if found is None or int(found[1]) != entry.at_us:
         return f"its time is {entry.at_us}, which does not go with its name."
-    return "" if entry.at_us < _LAST_YEAR_US else f"its time is {entry.at_us}; years up to 2100 are possible."
+    return "" if entry.at_us < LAST_YEAR_US else f"its time is {entry.at_us}; years up to 2100 are possible."
 
 
 def _outside(name: str, array: "FloatArray | IntArray", low: float | None, high: float | None) -> str:

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 import numpy as np
@@ -13,13 +13,14 @@ from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator, stored_lengths
-from xbopt.service.deciding.reading import MISSING, Batch
+from xbopt.service.deciding.batch import MISSING, Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
 from xbopt.service.store.entries import (
     ENTRY_VERSION,
     Action,
     AdministrationEntry,
     BundleEntry,
+    CampaignEntry,
     DecisionEntry,
     NewEntry,
     OutcomeEntry,
@@ -28,8 +29,10 @@ from xbopt.service.store.entries import (
 )
 
 _ENCODER = msgspec.msgpack.Encoder()
-EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
-_SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
+EntryType = TypeVar(
+    "EntryType", AdministrationEntry, BundleEntry, CampaignEntry, DecisionEntry, OutcomeEntry, ShadowEntry
+)
+_SOURCES: tuple[Source, ...] = get_args(Source)
 _BY_ROW = ("episode_ids", "steps", "policy", "source", "guardrails")
 _HALF = "<f4"
 

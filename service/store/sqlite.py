@@ -161,13 +161,15 @@ class SqliteStore:
         if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
             raise StoreError(f"{self._path}: the disk is full, but for less than {_ROOM_BYTES >> 10} kB.")
 
-    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+    def entries(self, kind: str | None = None, *, after: int = 0) -> Iterator[Entry]:
         """As ``Store.entries``."""
-        where = "" if kind is None else "WHERE kind = ?"
+        # What is new of a kind is found by walking on from there; all of it stands in an index.
+        of_kind = "kind = ?" if not after else "+kind = ?"
+        where = "WHERE seq > ?" if kind is None else f"WHERE seq > ? AND {of_kind}"
         with self._said():
             cursor = self._connection.execute(
                 f"SELECT {_ENTRY} FROM entries {where} ORDER BY seq",  # noqa: S608 - two texts
-                () if kind is None else (kind,),
+                (after,) if kind is None else (after, kind),
             )
             while rows := cast("list[tuple[int, EntryKind, str, bytes, bytes]]", cursor.fetchmany(_CHUNK)):
                 yield from (Entry(*row) for row in rows)

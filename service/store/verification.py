@@ -26,6 +26,7 @@ class ChainReport:
         bundles: Number of bundles that decided.
         shadows: Number of entries that tell what a shadow would have done.
         withdrawals: Number of decisions that were not told, because the store took too long; what was told counts.
+        campaign_events: Number of events of campaigns.
         administration: Number of starts, swaps, rollbacks and the like.
         head: Hash over all entries, in hex. Kept elsewhere, it shows later whether the end was cut off.
         receipts: Number of receipts that were found in the chain.
@@ -38,6 +39,7 @@ class ChainReport:
     bundles: int
     shadows: int
     withdrawals: int
+    campaign_events: int
     administration: int
     head: str
     receipts: int
@@ -84,7 +86,7 @@ def verify_chain(
         wanted.setdefault(receipt.seq, set()).add(receipt.hash)
     found = passed = 0
     chain, seq = GENESIS, 0
-    kinds = dict.fromkeys(("bundle", "decision", "outcome", "shadow", "withdrawal", "administration"), 0)
+    kinds = dict.fromkeys(("bundle", "decision", "outcome", "shadow", "withdrawal", "administration", "campaign"), 0)
     with store.snapshot():
         store.check_form()
         end = store.head()
@@ -127,6 +129,7 @@ def verify_chain(
         bundles=kinds["bundle"],
         shadows=kinds["shadow"],
         withdrawals=kinds["withdrawal"],
+        campaign_events=kinds["campaign"],
         administration=kinds["administration"],
         head=chain.hex(),
         receipts=found,

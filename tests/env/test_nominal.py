@@ -7,6 +7,7 @@ import pytest
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.env.attribution_counts import ClickCounts, visit_shares
+from xbopt.env.day_results import DayResults
 from xbopt.env.market_run import MarketRun
 from xbopt.env.nominal import LARGEST_LOG_RATIO, NominalRun, log_ratio
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES
@@ -94,12 +95,23 @@ def test_hidden_parameters_and_states_alone_change_no_feature(quickstart):
         returning=morning.returning + 9.0,
     )
     start = NominalRun.start(quickstart, 3)
-    first = start.after(quickstart, morning, outcome, counted)
-    second = start.after(quickstart, memories, foreign, counted)
+
+    def after(seen, day):
+        expected = start.expect(quickstart, seen, day.decision)
+        return start.after(quickstart, DayResults.of(day), counted, expected)
+
+    first, second = after(morning, outcome), after(memories, foreign)
     for one, two in ((first.observed, second.observed), (first.modelled, second.modelled)):
         for name in one.__slots__:
             assert np.array_equal(getattr(one, name), getattr(two, name)), name
-    for name in ("expected_orders", "expected_revenue_base", "reached", "order_rate", "recent_spend_base"):
+    for name in (
+        "expected_orders",
+        "expected_revenue_base",
+        "reached",
+        "order_rate",
+        "recent_spend_base",
+        "recent_expected_visits",
+    ):
         assert np.array_equal(getattr(first, name), getattr(second, name)), name
 
 

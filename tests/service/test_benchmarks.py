@@ -9,6 +9,7 @@ import pytest
 
 TINY = {
     "bench_allocator": ("--tiny",),
+    "bench_campaigns": ("--campaigns", "3", "--kills", "1"),
     "bench_fuzz_service": ("--bodies", "20", "--minutes", "0.002"),
     "bench_http": ("--tiny",),
     "bench_kill": ("--kills", "1"),

@@ -27,10 +27,10 @@ from xbopt.core.decisions.limits import Remaining
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.bundle.formats import Guardrails
 from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import Beside
 from xbopt.service.deciding.caps import SpendCaps
 from xbopt.service.deciding.guardrails import ArmedGuardrails, arm
-from xbopt.service.deciding.reading import Batch
 from xbopt.service.exporting.description import build_guardrails
 from xbopt.service.http.batches import CONTENT_TYPE, read_answer
 from xbopt.service.store.recording import decision_entry, decode_decision, differing_outputs

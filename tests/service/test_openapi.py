@@ -13,11 +13,14 @@ import pytest
 
 from tests.service.conftest import Exported, Serve, Served
 from tests.service.test_http import body, columns
+from xbopt.campaigns.http.routes import campaign_routes
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.sqlite import SqliteStore
+
+_CAMPAIGN = "/v1/campaigns/{campaign}"
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,7 @@ def test_every_answer_is_as_the_document_says(served: Served, document: dict[str
     """Every operation once or more; what is answered has no field that the document lacks."""
     strict = _closed(document)
     outcome = {"decision_id": "d-1", "unit": "DE/families", "reward": 1.0}
+    start = str(tactic.market.scenario.start)
     asked: list[tuple[str, str, object]] = [
         ("post", "/v1/allocate", body(tactic, decision_id="d-1")),
         ("post", "/v1/allocate", [body(tactic, decision_id="d-2"), body(tactic, decision_id="d-3")]),
@@ -81,12 +85,21 @@ def test_every_answer_is_as_the_document_says(served: Served, document: dict[str
         ("post", "/v2/models/{name}/versions/{version}/infer", inference(tactic)),
         ("post", "/v2/repository/index", None),
         ("post", "/v2/repository/index", {"ready": True}),
+        ("post", "/v1/campaigns", {"name": "spring", "scenario": "quickstart"}),
+        ("post", "/v1/campaigns", {"name": "spring"}),
+        ("post", f"{_CAMPAIGN}/allocate", {"decision_id": "d-5", "date": start}),
+        ("post", f"{_CAMPAIGN}/rollout", {"share": 0.5}),
+        ("post", f"{_CAMPAIGN}/actuals", {"days": [{"date": start, "figures": {"orders": [[3.0, None]]}}]}),
+        ("post", f"{_CAMPAIGN}/proposals", {}),
+        ("post", f"{_CAMPAIGN}/approvals", {"proposal": "p1"}),
+        ("post", f"{_CAMPAIGN}/approvals", {"proposal": "p1"}),
         *(("get", path, None) for path, method, _ in operations(document) if method == "get"),
+        ("post", f"{_CAMPAIGN}/close", {"reason": "over"}),
     ]
     tried = set()
     with served.client() as client:
         for method, path, sent in asked:
-            place = path.replace("{name}", "demo").replace("{version}", "1.0.0")
+            place = path.replace("{name}", "demo").replace("{version}", "1.0.0").replace("{campaign}", "spring")
             answer = client.request(method, place, json=sent) if sent is not None else client.request(method, place)
             kind = answer.headers["content-type"].partition(";")[0]
             found = answer.json() if kind.endswith("json") else answer.text
@@ -183,7 +196,8 @@ def test_the_document_is_the_same_bytes_for_the_same_bundle(served: Served, tact
 
     async def again() -> bytes:
         store = SqliteStore(tmp_path / "s.sqlite")
-        app = build_app(Engine(tactic.allocator(), GroupCommit(store), Metrics()), bundles=tmp_path)
+        engine = Engine(tactic.allocator(), GroupCommit(store), Metrics())
+        app = build_app(engine, bundles=tmp_path, further=campaign_routes(engine))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:  # type: ignore[arg-type]
             found = (await client.get("/openapi.json")).content
         store.close()

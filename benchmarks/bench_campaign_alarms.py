@@ -1,0 +1,135 @@
+"""How often a campaign that goes as its scenario says raises an alarm of drift, pace or level, looked at every day.
+
+Each campaign is a world of the scenario with its own parameters and noise; platforms spend what they are granted with a
+scatter by day and place. It is looked at every morning, as ``xbopt campaign status`` does. At most 5 % of campaigns may
+show a false alarm of drift or pace; were it exactly so many, the last check would fail 1 time in 20.
+
+The second table is the other side: how soon a channel whose visits fall to a share from a day on is found.
+
+    python -m benchmarks.bench_campaign_alarms [--campaigns 200] [--scenario singles_day] [--falls-to 0.5] [--tiny]
+"""
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import binom
+
+from xbopt.campaigns.actuals.actual_day import ActualDay, actual_day_of, actual_morning_of
+from xbopt.campaigns.advice.data_alarms import level_of
+from xbopt.campaigns.advice.day_sums import DaySums, day_sums
+from xbopt.campaigns.advice.drift import drifts
+from xbopt.campaigns.advice.pace import paces
+from xbopt.campaigns.tracking.tracker import track
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.randomness import named_generator
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.attribution_counts import ClickCounts
+from xbopt.env.baseline_plan import scenario_plan
+from xbopt.env.market_run import MarketRun
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+
+SCATTER = 0.15
+"""Coefficient of variation of a day's spend of a channel in a region around what it was granted."""
+MOST = 0.05
+_TOTALS = ("visits", "orders", "gross_revenue_base", "spend_base", "clicks", "impressions")
+
+
+def books(market: MarketParameters, world: int, *, full: bool) -> tuple[list[ActualDay], PlannedDays, FloatArray]:
+    """What a world tells, what was granted, and what was spent ``(T, R, C)``."""
+    plan, numbers = scenario_plan(market), np.array([world])
+    run = MarketRun(market, worlds=numbers, seed=11, compared=False)
+    clicks = ClickCounts(market.scenario, seed=11, worlds=numbers)
+    chance = named_generator(world, "bench/scatter")
+    told, spent = [actual_morning_of(run.state)], list[FloatArray]()
+    regions, _, channels, _ = market.shape
+    log = np.log1p(SCATTER**2)
+    for day in range(market.scenario.days):
+        decision = plan.decide(run.morning())
+        factor = np.exp(np.sqrt(log) * chance.standard_normal((regions, 1, channels)) - 0.5 * log)
+        outcome = run.play(replace(decision, spend_base=decision.spend_base * factor))
+        spent.append(outcome.decision.spend_base[0].sum(axis=1))
+        told.append(actual_day_of(outcome, clicks.day(day, outcome), run.state))
+    if not full:
+        told = told_exports(told)
+    return told, PlannedDays.of(plan), np.stack(spent)
+
+
+def told_exports(told: list[ActualDay]) -> list[ActualDay]:
+    """What platforms and shop export of days: totals over segments, and nothing of the next morning."""
+    return [
+        ActualDay(
+            day=each.day,
+            figures={name: array.sum(axis=1, keepdims=True) for name, array in each.figures.items() if name in _TOTALS},
+        )
+        for each in told
+    ]
+
+
+def first_alarms(
+    sums: DaySums, granted: FloatArray, spent: FloatArray, market: MarketParameters
+) -> dict[str, tuple[int, str]]:
+    """The first day and place of each kind of alarm, by kind."""
+    days, scenario = market.scenario.days, market.scenario
+    found: dict[str, tuple[int, str]] = {}
+    for day in range(1, days + 1):
+        told: BoolArray = np.arange(days) < day
+        seen = sums.until(day)
+        for change in drifts(seen, campaign_days=days):
+            if change.is_clear:
+                what = f"{change.measure} {change.region} {change.source} x{change.ratio:.2f} z {change.z:.1f}"
+                found.setdefault("drift", (day, what))
+        for change in drifts(seen, campaign_days=days, recent=3):
+            if level_of(scenario, change) is not None:
+                found.setdefault("level", (day, f"{change.region} x{change.ratio:.2f} z {change.z:.1f}"))
+        for pace in paces(granted, spent, told, granted[0], scenario.regions, scenario.channels):
+            if pace.is_off:
+                found.setdefault("pace", (day, f"{pace.region} {pace.channel} {pace.recent:.2f}"))
+    return found
+
+
+def fallen(sums: DaySums, source: int, share: float, since: int) -> DaySums:
+    """The same days with the visits of one source in all regions at a share from a day on."""
+    told = sums.visits.told.copy()
+    told[since:, :, source] *= share
+    return replace(sums, visits=replace(sums.visits, told=told))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--campaigns", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--scenario", default="singles_day")
+    parser.add_argument("--falls-to", type=float, default=0.5)
+    parser.add_argument("--books", choices=("full", "exports"), default="exports")
+    parser.add_argument("--tiny", action="store_true", help="two campaigns: only to see that it runs")
+    options = parser.parse_args()
+    market = build_market(load_scenario(options.scenario))
+    campaigns = 2 if options.tiny else options.campaigns
+    began, false, delays = time.time(), 0, list[int]()
+    half = market.scenario.days // 2
+    for world in range(options.first, options.first + campaigns):
+        told, planned, spent = books(market, world, full=options.books == "full")
+        sums = day_sums(track(market, told, planned), seed=1000 + world)
+        granted = planned.spend_base.sum(axis=2)
+        alarms = first_alarms(sums, granted, spent, market)
+        false += "drift" in alarms or "pace" in alarms
+        if alarms:
+            print(f"world {world}: {alarms}", flush=True)
+        after = first_alarms(fallen(sums, 0, options.falls_to, half), granted, granted, market)
+        day = after.get("drift", (-1, ""))[0]
+        delays += [day - half] if day > half else []
+    bound = int(binom.ppf(0.95, campaigns, MOST))
+    print(f"{options.scenario}, {options.books} books, {campaigns} campaigns of {market.scenario.days} days")
+    print(f"false alarms of drift or pace: {false} campaigns ({false / campaigns:.1%}; at most {MOST:.0%} wanted)")
+    late = f", after {np.median(delays):.0f} days (median)" if delays else ""
+    print(f"first channel falls to {options.falls_to:g} on day {half}: found in {len(delays) / campaigns:.0%}{late}")
+    print(f"{(time.time() - began) / campaigns:.1f} s a campaign")
+    assert options.tiny or false <= bound, f"{false} of {campaigns}; {bound} happen by chance at {MOST:.0%}"
+
+
+if __name__ == "__main__":
+    main()

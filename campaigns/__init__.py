@@ -1,0 +1,1 @@
+"""Campaigns: a scenario and a plan or policy, with what has really happened, as events in the decision store."""

@@ -1,0 +1,1 @@
+"""What to do next: status, proposals for the days ahead, and alarms."""

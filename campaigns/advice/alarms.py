@@ -1,0 +1,184 @@
+"""What in a running campaign needs somebody: codes with figures, what to do, and what that is worth.
+
+A campaign that goes as the scenario says, worlds and noise and all, shows a false alarm of drift or pace with a
+probability of at most 5 % over all its mornings together: half by ``drift.py``, half by ``pace.py``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+
+from xbopt.campaigns.advice.alarm import SEVERITIES, Alarm
+from xbopt.campaigns.advice.data_alarms import level_of, missing_data
+from xbopt.campaigns.advice.day_sums import DaySums
+from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
+from xbopt.campaigns.advice.drift import Drift, drifts
+from xbopt.campaigns.advice.gain import gains_of
+from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, overspending, spending_nothing
+from xbopt.campaigns.advice.outlook import Outlook
+from xbopt.campaigns.advice.pace import Pace
+from xbopt.campaigns.advice.proposal import ProposalFigures, propose
+from xbopt.campaigns.standing import Standing
+from xbopt.core.decisions.planned_days import PlannedDays
+
+_MOST_VALUED = 3
+_LIKELY = 0.5
+_SUDDEN_DAYS = 3
+
+
+def alarms_of(
+    standing: Standing,
+    *,
+    sums: DaySums,
+    drift: Sequence[Drift],
+    paces: Sequence[Pace],
+    outlook: Outlook | None,
+    this_day: int | None = None,
+) -> tuple[Alarm, ...]:
+    """All alarms of a morning, the gravest first.
+
+    Args:
+        standing: Where the campaign stands.
+        sums: Results by day.
+        drift: Changes against the model.
+        paces: Spend beside what was granted.
+        outlook: The days ahead; None when all are over.
+        this_day: Today by the calendar, as a day of the horizon; None asks nobody.
+    """
+    silent = spending_nothing(standing)
+    found = [
+        *overspending(standing),
+        *silent,
+        *jumps_of_spend(standing),
+        *off_pace(standing, paces, silent),
+        *_changed(standing, sums, drift),
+        *_stock(outlook),
+        *missing_data(standing, this_day),
+        *_waiting(standing),
+    ]
+    if outlook is not None and standing.record.closed is None:
+        found = _valued(standing, found)
+    return tuple(sorted(found, key=lambda alarm: (SEVERITIES.index(alarm.severity), -abs(alarm.worth_base or 0.0))))
+
+
+def _changed(standing: Standing, sums: DaySums, drift: Sequence[Drift]) -> list[Alarm]:
+    """Results that changed against the model: a level that jumped like an exchange rate, else a response."""
+    scenario = standing.scenario
+    sudden = drifts(sums, campaign_days=scenario.days, recent=_SUDDEN_DAYS)
+    found: dict[str | None, Alarm] = {}
+    for change in (*sudden, *drift):
+        level = level_of(scenario, change)
+        if level is not None and change.region not in found:
+            found[change.region] = Alarm(
+                code="level_jump",
+                severity="critical",
+                advice="check_currency",
+                region=change.region,
+                measure=change.measure,
+                figures={"ratio": change.ratio, "z": change.z, **level},
+            )
+    responses = [
+        Alarm(
+            code="response_rose" if change.ratio > 1.0 else "response_fell",
+            severity="info" if change.ratio > 1.0 else "warning",
+            advice="propose",
+            region=change.region,
+            channel=change.source,
+            measure=change.measure,
+            figures={"ratio": change.ratio, "low": change.low, "high": change.high, "z": change.z},
+        )
+        for change in drift
+        if change.is_clear and not (found and change.measure == "order_value")
+    ]
+    return [*found.values(), *responses]
+
+
+def _stock(outlook: Outlook | None) -> list[Alarm]:
+    return [
+        Alarm(
+            code="stock_runs_out",
+            severity="warning",
+            advice="order_stock",
+            region=stock.region,
+            figures={
+                "day": float(stock.day),
+                "chance": stock.chance,
+                "lost_orders": stock.lost_orders.mean,
+                "spend_base": stock.spend_base,
+            },
+        )
+        for stock in (() if outlook is None else outlook.stock)
+        if stock.chance >= _LIKELY and stock.spend_base > 0.0
+    ]
+
+
+def _waiting(standing: Standing) -> list[Alarm]:
+    waits = standing.record.open_proposal
+    if waits is None:
+        return []
+    since = standing.today - waits.knows_until
+    return [
+        Alarm(
+            code="proposal_waits",
+            severity="warning" if since > 0 else "info",
+            advice="approve" if waits.days.first_day >= standing.today else "propose",
+            figures={"first_day": float(waits.days.first_day), "days_since": float(since)},
+            worth_base=_said_worth(waits.figures),
+        )
+    ]
+
+
+def _said_worth(figures: bytes) -> float | None:
+    """The gain that a proposal was said to bring; None where nothing was said."""
+    try:
+        return ProposalFigures.from_json(figures).gains.reward.mean
+    except msgspec.DecodeError:
+        return None
+
+
+def _valued(standing: Standing, found: list[Alarm]) -> list[Alarm]:
+    """The alarms with what their advice is worth: re-planning once for all, and other ways to go on in one play."""
+    carry = carried_on(standing.record, standing.market, standing.tracked.state, standing.today)
+    worth: dict[int, float] = {}
+    advised = [n for n, alarm in enumerate(found) if alarm.advice == "propose"]
+    if advised:
+        gain = propose(standing, first_day=standing.today, end_day=standing.scenario.days).figures.gains.reward.mean
+        for n in advised:
+            if gain > 0.0:
+                worth[n] = gain
+            else:
+                found[n] = replace(found[n], advice="carry_on")
+    others: dict[int, PlannedDays] = {}
+    for n, alarm in enumerate(found):
+        other = _as_it_goes(standing, carry, alarm)
+        if other is not None and len(others) < _MOST_VALUED:
+            others[n] = other
+    if others:
+        plans = [whole_plan(standing.record, carry, days) for days in others.values()]
+        gained = gains_of(standing, whole_plan(standing.record, carry), plans)
+        for n, gains in zip(others, gained, strict=True):
+            # Of stock the other way is the advice; of spend the other way is what happens without it.
+            sign = 1.0 if found[n].code == "stock_runs_out" else -1.0
+            worth[n] = sign * gains.reward.mean
+    return [replace(alarm, worth_base=worth[n]) if n in worth else alarm for n, alarm in enumerate(found)]
+
+
+def _as_it_goes(standing: Standing, carry: PlannedDays, alarm: Alarm) -> PlannedDays | None:
+    """The days ahead if nobody does anything: at the pace that was seen; for stock, without media once it is gone."""
+    regions, channels = standing.scenario.regions, standing.scenario.channels
+    factor = np.ones(carry.spend_base.shape)
+    r = slice(None) if alarm.region is None else regions.index(alarm.region)
+    c = slice(None) if alarm.channel is None else channels.index(alarm.channel) if alarm.channel in channels else None
+    if c is None:
+        return None
+    if alarm.code in ("behind_pace", "ahead_of_pace", "runs_out"):
+        factor[:, r, :, c] = alarm.figures["pace"]
+    elif alarm.code == "spends_nothing":
+        factor[:, r, :, c] = 0.0
+    elif alarm.code == "stock_runs_out":
+        factor[max(int(alarm.figures["day"]) - carry.first_day, 0) :, r] = 0.0
+    else:
+        return None
+    return replace(carry, spend_base=carry.spend_base * factor)

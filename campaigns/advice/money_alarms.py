@@ -1,0 +1,151 @@
+"""Alarms of money: spent beyond the budget, too fast, too slowly, not at all, or in another unit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xbopt.campaigns.advice.alarm import Alarm
+from xbopt.campaigns.advice.pace import Pace
+from xbopt.campaigns.books.record import carried_out
+from xbopt.campaigns.standing import Standing
+from xbopt.core.arrays import FloatArray
+
+NOTHING_DAYS = 3
+"""Days in a row on which a channel spends nothing of what it was granted."""
+JUMP = 5.0
+"""Spend beyond so many times what was granted, or below the same part of it, is another unit."""
+_SMALL = 0.01
+_RECENT_DAYS = 7
+
+
+def spending_nothing(standing: Standing) -> list[Alarm]:
+    """Channels in regions that spend nothing of what they are granted: paused, disapproved, or without a card."""
+    ledger, scenario = standing.record.ledger, standing.scenario
+    days = np.flatnonzero(ledger.is_spent)[-NOTHING_DAYS:]
+    if len(days) < NOTHING_DAYS:
+        return []
+    granted = carried_out(standing.record).spend_base[days].sum(axis=2) * standing.market.shocks.available[days]
+    spent = ledger.spent_base[days].sum(axis=2)
+    silent = ((granted > 0.0) & (spent <= _SMALL * granted)).all(axis=0)
+    return [
+        Alarm(
+            code="spends_nothing",
+            severity="critical",
+            advice="check_delivery",
+            region=scenario.regions[r],
+            channel=scenario.channels[c],
+            figures={"since_day": float(days[0]), "granted_base": float(granted[:, r, c].sum())},
+        )
+        for r, c in np.argwhere(silent).tolist()
+    ]
+
+
+def overspending(standing: Standing) -> list[Alarm]:
+    """Budget and caps that the days count more than."""
+    ledger = standing.record.ledger
+    counted, limits = ledger.counted_base, ledger.limits
+    named: list[tuple[str | None, str | None, float, float]] = [(None, None, float(counted.sum()), limits.total_base)]
+    for name, total, cap in zip(
+        standing.scenario.regions, counted.sum(axis=(0, 2, 3)), limits.region_cap_base, strict=True
+    ):
+        named.append((name, None, float(total), float(cap)))
+    for name, total, cap in zip(
+        standing.scenario.channels, counted.sum(axis=(0, 1, 2)), limits.channel_cap_base, strict=True
+    ):
+        named.append((None, name, float(total), float(cap)))
+    return [
+        Alarm(
+            code="overspent",
+            severity="critical",
+            advice="lower_budgets",
+            region=region,
+            channel=channel,
+            figures={"counted_base": total, "limit_base": most, "over_base": total - most},
+        )
+        for region, channel, total, most in named
+        if total > most * (1.0 + 1e-9)
+    ]
+
+
+def off_pace(standing: Standing, paces: Sequence[Pace], silent: Sequence[Alarm]) -> list[Alarm]:
+    """The places that are off; one that a larger place tells already, or that spends nothing, is left out."""
+    nothing = {(alarm.region, alarm.channel) for alarm in silent}
+    off: dict[tuple[str | None, str | None], float] = {}
+    found: list[Alarm] = []
+    for pace in paces:
+        place = (pace.region, pace.channel)
+        if not pace.is_off or pace.recent is None or place in nothing:
+            continue
+        side = np.sign(pace.recent - 1.0)
+        larger = [(None, None), (pace.region, None), (None, pace.channel)]
+        if any(off.get(one) == side for one in larger if one != place):
+            continue
+        off[place] = side
+        figures = {
+            "pace": pace.recent,
+            "planned_base": pace.planned_base,
+            "spent_base": pace.spent_base,
+        } | ({} if pace.se is None else {"se": pace.se})
+        ahead = pace.recent > 1.0
+        out = run_out_day(standing, pace) if ahead else None
+        found.append(
+            Alarm(
+                code="runs_out" if out is not None else "ahead_of_pace" if ahead else "behind_pace",
+                severity="critical" if out is not None else "warning",
+                advice="lower_budgets" if ahead else "raise_bids",
+                region=pace.region,
+                channel=pace.channel,
+                figures=figures | ({} if out is None else {"day": float(out)}),
+            )
+        )
+    return found
+
+
+def run_out_day(standing: Standing, pace: Pace) -> int | None:
+    """The day on which the money of a place is gone if it goes on at its pace; None where it lasts."""
+    ledger, scenario = standing.record.ledger, standing.scenario
+    limits, counted = ledger.limits, ledger.counted_base
+    ahead = np.arange(len(counted)) >= standing.today
+    if pace.region is not None and pace.channel is not None:
+        return None
+    by_day: FloatArray
+    if pace.region is not None:
+        r = scenario.regions.index(pace.region)
+        by_day, most = counted[:, r].sum(axis=(1, 2)), float(limits.region_cap_base[r])
+    elif pace.channel is not None:
+        c = scenario.channels.index(pace.channel)
+        by_day, most = counted[..., c].sum(axis=(1, 2)), float(limits.channel_cap_base[c])
+    else:
+        by_day, most = counted.sum(axis=(1, 2, 3)), limits.total_base
+    assert pace.recent is not None, "asked where it is known"
+    total: FloatArray = np.cumsum(np.where(ahead, by_day * pace.recent, by_day))
+    over = np.flatnonzero(total > most * (1.0 + 1e-9))
+    return int(over[0]) if len(over) else None
+
+
+def jumps_of_spend(standing: Standing) -> list[Alarm]:
+    """The last day of each place, among the last told ones, on which spend was in another unit than grants."""
+    ledger, scenario = standing.record.ledger, standing.scenario
+    days = np.flatnonzero(ledger.is_spent)[-_RECENT_DAYS:]
+    granted = carried_out(standing.record).spend_base[days].sum(axis=2)
+    spent = ledger.spent_base[days].sum(axis=2)
+    large = granted >= _SMALL * granted.sum(axis=(1, 2), keepdims=True)
+    factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
+    # A channel that spends next to nothing is another matter.
+    off = (factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL))
+    last = {(r, c): n for n, r, c in np.argwhere(off).tolist()}
+    return [
+        Alarm(
+            code="spend_jump",
+            severity="critical",
+            advice="check_currency",
+            region=scenario.regions[r],
+            channel=scenario.channels[c],
+            figures={
+                "day": float(days[n]),
+                "factor": float(factor[n, r, c]),
+                "spent_base": float(spent[n, r, c]),
+            },
+        )
+        for (r, c), n in last.items()
+    ]

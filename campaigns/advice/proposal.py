@@ -1,0 +1,233 @@
+"""What to do next: today's decision of a policy, or the rest of a plan re-planned from where the campaign stands."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from xbopt.agents.planner.replanning import replanning_around
+from xbopt.campaigns.advice.days_ahead import Cut, DaysAhead, carried_on, free_ledger, whole_plan
+from xbopt.campaigns.advice.gain import Gains, gains_of
+from xbopt.campaigns.advice.moves import Move, Reason, moves_between, reasons_of_all
+from xbopt.campaigns.standing import Standing
+from xbopt.campaigns.tracking.tracker import Tracked
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.decisions.policy import Policy
+from xbopt.core.errors import CampaignError
+from xbopt.core.randomness import named_generator
+from xbopt.env.rollout import Choice, Chooser
+
+ProposalKind = Literal["replanned", "decided", "carry_on"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unbookable:
+    """What of a proposal cannot be booked as it stands, by ``budget.bookable``.
+
+    Attributes:
+        cells: Channels in regions on days that spend something, and less than must be spent.
+        money_base: What they spend.
+        least_base: What must be spent a day, or nothing.
+    """
+
+    cells: int
+    money_base: float
+    least_base: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalFigures:
+    """What there is to say of a proposal; money in base currency.
+
+    Attributes:
+        kind: ``replanned``: the plan was solved again. ``decided``: a policy decided. ``carry_on``: what was found is
+            not better than carrying on, so that is proposed; never in place of what a policy drew.
+        policy: The policy; empty where a plan was re-planned.
+        first_day: First day that is proposed.
+        end_day: The day after the last one.
+        knows_until: Number of days that were known.
+        planned_base: What carrying on spends on these days.
+        proposed_base: What is proposed.
+        left_base: What these days may spend at most.
+        gains: Of what was found over carrying on, to the end of the campaign; where carrying on is proposed this is
+            what was found wanting.
+        worlds: Worlds that it was compared in.
+        moves: Largest first.
+        reasons: What holds for all of it.
+        cut: What the limits changed of what was found.
+        unbookable: None where all can be booked as far as least amounts go.
+    """
+
+    kind: ProposalKind
+    policy: str
+    first_day: int
+    end_day: int
+    knows_until: int
+    planned_base: float
+    proposed_base: float
+    left_base: float
+    gains: Gains
+    worlds: int
+    moves: tuple[Move, ...]
+    reasons: tuple[Reason, ...]
+    cut: Cut
+    unbookable: Unbookable | None
+
+    def to_json(self) -> bytes:
+        """As JSON; the same figures have the same bytes."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "ProposalFigures":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            msgspec.DecodeError: It is something else.
+        """
+        return msgspec.json.decode(content, type=cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedDays:
+    """What is proposed.
+
+    Attributes:
+        days: The decisions.
+        figures: What there is to say of them.
+        choice: What the policy drew for the first day, with propensities; None where nothing is drawn, or carrying on
+            is proposed.
+    """
+
+    days: PlannedDays
+    figures: ProposalFigures
+    choice: Choice | None = None
+
+
+def propose(
+    standing: Standing, *, first_day: int, end_day: int, policy: Policy | None = None, seed: int = 0
+) -> ProposedDays:
+    """Propose some days.
+
+    Without a policy the rest of the plan is solved again with all the money that is left for it, and these days are
+    taken from it; later ones stay as they are. A policy decides the first day as it would in the simulator, and the
+    days after by playing it forward in the seller's model. What comes out is brought within the limits, and compared
+    with carrying on in the worlds of the posterior.
+
+    Args:
+        standing: Where the campaign stands.
+        first_day: First day that is proposed, from 0.
+        end_day: The day after the last one.
+        policy: Decides; None solves the plan again.
+        seed: Seed of what a policy draws; its stream is named by campaign and proposal.
+
+    Raises:
+        CampaignError: The campaign is closed, or the days are over, none, or none of the campaign's.
+        PolicyError: The policy's probabilities are no distribution.
+        DecisionError: The policy's decision does not fit the campaign.
+    """
+    _check(standing, first_day, end_day)
+    record, market = standing.record, standing.market
+    carry = carried_on(record, market, standing.tracked.state, standing.today)
+    before = _followed(standing.tracked, carry, first_day)
+    left = free_ledger(record, first_day, end_day)
+    ahead = DaysAhead(market, before.state, first_day, left)
+    choice: Choice | None = None
+    if policy is None:
+        for decision in _replanned(standing, before, end_day):
+            ahead.put(decision)
+    else:
+        stream = f"campaign/{record.name}/{record.next_proposal}"
+        chooser = Chooser(
+            market, policy, seed=int(named_generator(seed, stream).integers(2**62)), worlds=np.zeros(1, dtype=np.int64)
+        )
+        choice = _played_forward(before, chooser, ahead, end_day)
+    found, cut = ahead.made()
+    planned = _part(carry, first_day, end_day)
+    base, other = whole_plan(record, carry), whole_plan(record, carry, found)
+    gains = gains_of(standing, base, [other])[0]
+    # What was drawn is not thrown away for what was drawn: a log of what is left would lie about the chances.
+    worse = gains.reward.mean <= 0.0 and choice is None
+    proposed = planned if worse else found
+    figures = ProposalFigures(
+        kind="carry_on" if worse else "replanned" if policy is None else "decided",
+        policy="" if policy is None else policy.name,
+        first_day=first_day,
+        end_day=end_day,
+        knows_until=record.known_until,
+        planned_base=float(planned.spend_base.sum()),
+        proposed_base=float(proposed.spend_base.sum()),
+        left_base=float(left.budget_base[0]),
+        gains=gains,
+        worlds=len(standing.posterior.state.stock),
+        moves=moves_between(standing, planned, proposed),
+        reasons=reasons_of_all(standing, proposed, float(left.budget_base[0] - planned.spend_base.sum())),
+        cut=Cut() if worse else cut,
+        unbookable=_unbookable(standing, proposed),
+    )
+    return ProposedDays(days=proposed, figures=figures, choice=None if worse else choice)
+
+
+def _check(standing: Standing, first_day: int, end_day: int) -> None:
+    record, scenario = standing.record, standing.scenario
+    if record.closed is not None:
+        raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is proposed any more.")
+    if not standing.today <= first_day < end_day <= scenario.days:
+        if standing.today >= scenario.days:
+            raise CampaignError(f"All days of {record.name} are over; xbopt campaign close ends it.")
+        raise CampaignError(
+            f"Days from {standing.today} to {scenario.days - 1} of {record.name} can be proposed "
+            f"({scenario.date_of(standing.today)} to {scenario.date_of(scenario.days - 1)}); asked were {first_day} to "
+            f"{end_day - 1}."
+        )
+
+
+def _followed(tracked: Tracked, carry: PlannedDays, first_day: int) -> Tracked:
+    """The campaign on the first morning that is proposed; days before it of which nothing is known go as granted."""
+    for day in range(len(tracked.days), first_day):
+        tracked = tracked.after(carry.decision(day), None)
+    return tracked
+
+
+def _replanned(standing: Standing, before: Tracked, end_day: int) -> list[Decision]:
+    """The decisions of the plan that is solved again for all days that are left."""
+    first_day, days = len(before.days), standing.scenario.days
+    left = free_ledger(standing.record, first_day, days)
+    replanner = replanning_around(standing.market, standing.record.plan)
+    spend = replanner.spend_ahead(replace(before.observe(), remaining=left))[0]
+    planned = replace(PlannedDays.of(standing.record.plan, first_day), spend_base=spend)
+    return [planned.decision(day) for day in range(first_day, end_day)]
+
+
+def _played_forward(before: Tracked, chooser: Chooser, ahead: DaysAhead, end_day: int) -> Choice | None:
+    """Put down what a policy decides, each day seen as the model expects it; gives what it drew for the first day."""
+    tracked, first = before, None
+    for day in range(len(before.days), end_day):
+        decision, choice = chooser.decide(replace(tracked.observe(), remaining=ahead.remaining))
+        if day == len(before.days):
+            first = choice
+        tracked = tracked.after(ahead.put(decision), None)
+    return first
+
+
+def _part(days: PlannedDays, first_day: int, end_day: int) -> PlannedDays:
+    rows = slice(first_day - days.first_day, end_day - days.first_day)
+    return PlannedDays(
+        first_day=first_day,
+        spend_base=days.spend_base[rows],
+        daypart_weights=days.daypart_weights,
+        discount_frac=days.discount_frac[rows],
+        mechanic=days.mechanic[rows],
+    )
+
+
+def _unbookable(standing: Standing, proposed: PlannedDays) -> Unbookable | None:
+    asked, limits = standing.scenario.document.budget.bookable, standing.scenario.limits
+    of_place = proposed.spend_base.sum(axis=2)
+    small = (of_place > 0.0) & (of_place < asked.least_per_day_base) & ~limits.locked.all(axis=1)
+    if not small.any():
+        return None
+    return Unbookable(
+        cells=int(small.sum()), money_base=float(of_place[small].sum()), least_base=asked.least_per_day_base
+    )

@@ -1,0 +1,233 @@
+"""The lines of an export that hold a daily budget: which rows and cells they are, and what stands there today."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xbopt.campaigns.booking.export_files import export_table
+from xbopt.campaigns.booking.export_table import ExportTable, head_row, plain_header
+from xbopt.campaigns.booking.platform import BookingPlatform, BudgetLevel
+from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, number_of
+from xbopt.imports.refusals import RefusedFileError
+
+_PREFIX = re.compile(r"[a-z]{1,3}:(?=\d)")
+_TWICE = "It stands in the export more than once, with a budget each. Leave one of these rows."
+_RUINED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """A campaign, ad set or ad group with a daily budget of its own.
+
+    Attributes:
+        level: What it is.
+        id: Its identifier without the platform's prefix; empty where the format has none.
+        name: Its name.
+        account: Its account, where the export tells several apart.
+        rows: Rows of the export that show it, from 0.
+        budget_column: Where its budget stands.
+        today: Its budget in the export, account currency.
+        runs: Whether it runs by the export.
+        refused: Why its daily budget cannot be written; empty where it can.
+    """
+
+    level: BudgetLevel
+    id: str
+    name: str
+    account: str
+    rows: tuple[int, ...]
+    budget_column: int
+    today: float
+    runs: bool
+    refused: str = ""
+
+    def is_called(self, key: str) -> bool:
+        """Whether a mapping means this line: by identifier, with or without the prefix, or by name."""
+        return key == self.name or (bool(self.id) and plain_id(key) == self.id)
+
+
+def plain_id(text: str) -> str:
+    """An identifier without a platform's prefix, as ``cg:`` of Meta, and without what guards it from spreadsheets."""
+    return _PREFIX.sub("", text.strip().lstrip("'").strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """An export understood as a format.
+
+    Attributes:
+        platform: The format.
+        table: Its cells.
+        columns: Position of each header, as ``plain_header`` writes them.
+        head: Row of the head, from 0.
+        decimal: Decimal sign of its amounts.
+        lines: Lines with a budget.
+        file: Its name in messages.
+    """
+
+    platform: BookingPlatform
+    table: ExportTable
+    columns: Mapping[str, int]
+    head: int
+    decimal: Decimal
+    lines: tuple[BudgetLine, ...]
+    file: str
+
+    def column(self, names: Sequence[str]) -> int | None:
+        """The position of the first of some headers."""
+        return next((self.columns[plain] for plain in map(plain_header, names) if plain in self.columns), None)
+
+    def cell(self, row: int, names: Sequence[str]) -> str:
+        """What a row has under the first of some headers; empty where there is no such column."""
+        column = self.column(names)
+        cells = self.table.rows[row]
+        return cells[column].strip() if column is not None and column < len(cells) else ""
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """Currencies that lines with a budget name."""
+        found = {self.cell(row, self.platform.currency).upper() for line in self.lines for row in line.rows}
+        return frozenset(found - {""})
+
+
+def read_export(template: bytes | Path, platform: BookingPlatform) -> Export:
+    """Understand an export.
+
+    Raises:
+        UsageError: The file is not there.
+        UnreadFileError: It is no table.
+        RefusedFileError: It lacks columns, or its identifiers were ruined by a spreadsheet.
+    """
+    file = str(template) if isinstance(template, Path) else ""
+    known = {plain_header(name) for name in _headers(platform)}
+    table = export_table(template, lambda text: plain_header(text) in known, platform.sheet)
+    head = head_row(table.rows, lambda text: plain_header(text) in known)
+    columns: dict[str, int] = {}
+    if head is not None:
+        for i, text in enumerate(table.rows[head]):
+            columns.setdefault(plain_header(text), i)
+    _check_columns(platform, columns, file)
+    assert head is not None, "columns were found, so there is a head"
+    export = Export(platform=platform, table=table, columns=columns, head=head, decimal=".", lines=(), file=file)
+    _check_orders(export)
+    decimal = _decimal(export)
+    return replace(export, decimal=decimal, lines=tuple(_lines(export, decimal)))
+
+
+def _headers(platform: BookingPlatform) -> list[str]:
+    found = [*platform.only, *platform.put, *platform.status, *platform.account, *platform.currency]
+    for level in platform.levels:
+        found += [*level.id, *level.name, *level.budget, *level.lifetime]
+    for demand in platform.demands:
+        found += demand.names
+    if platform.schedule is not None:
+        found += [*platform.schedule.names, *platform.schedule.bidding]
+    return found
+
+
+def _check_columns(platform: BookingPlatform, columns: Mapping[str, int], file: str) -> None:
+    def has(names: Sequence[str]) -> bool:
+        return any(plain_header(name) in columns for name in names)
+
+    missing = [name for name in (*platform.only, *platform.put) if not has((name,))]
+    if not any(has(level.budget) and has((*level.id, *level.name)) for level in platform.levels):
+        level = next((each for each in platform.levels if has((*each.id, *each.name))), platform.levels[0])
+        for names in ((*level.id, *level.name), level.budget):
+            missing += [" or ".join(names)] if not has(names) else []
+    if missing:
+        raise RefusedFileError(
+            file,
+            "columns_missing",
+            f"This is no export of {platform.title}: there is no column {'; no column '.join(missing)}. Export again "
+            "with these columns.",
+        )
+
+
+def _check_orders(export: Export) -> None:
+    """Refuse an export that asks for something by itself: it would be carried out with our budgets."""
+    for name, value in export.platform.put.items():
+        for row in range(export.head + 1, len(export.table.rows)):
+            there = export.cell(row, (name,))
+            if there and there.casefold() != value.casefold():
+                raise RefusedFileError(
+                    export.file,
+                    "holds_orders",
+                    f"Row {row + 1} asks for {name} = {there}, and a sheet made from this export would do that too. "
+                    "Export again, and change nothing in it.",
+                )
+
+
+def _decimal(export: Export) -> Decimal:
+    cells = [
+        export.cell(row, level.budget) or None
+        for row in range(export.head + 1, len(export.table.rows))
+        for level in export.platform.levels
+    ]
+    decimal = decimal_sign(cells, separator=export.table.separator)
+    if decimal is None:
+        raise RefusedFileError(
+            export.file,
+            "decimal_open",
+            "Budgets such as 1.234 can mean a thousand or a little more than one. Write one of them with two decimals "
+            "in the export, as 1.234,00 or 1,234.00.",
+        )
+    return decimal
+
+
+def _lines(export: Export, decimal: Decimal) -> list[BudgetLine]:
+    found: dict[tuple[str, str, str], BudgetLine] = {}
+    lifetimes: list[BudgetLine] = []
+    for row in range(export.head + 1, len(export.table.rows)):
+        if any(export.cell(row, (name,)) not in values for name, values in export.platform.only.items()):
+            continue
+        for level in export.platform.levels:
+            line = _line(export, row, level, decimal)
+            if line is None:
+                continue
+            if line.refused and not line.today:
+                lifetimes.append(line)
+                continue
+            key = (level.noun, line.account, line.id or line.name)
+            held = found.get(key)
+            if held is None:
+                found[key] = line
+            elif line.id and held.today == line.today:
+                found[key] = replace(held, rows=(*held.rows, row))
+            else:
+                found[key] = replace(held, rows=(*held.rows, row), refused=_TWICE)
+            break
+    return [*found.values(), *lifetimes]
+
+
+def _line(export: Export, row: int, level: BudgetLevel, decimal: Decimal) -> BudgetLine | None:
+    platform = export.platform
+    column = export.column(level.budget)
+    amount = number_of(export.cell(row, level.budget) or None, decimal)
+    lifetime = number_of(export.cell(row, level.lifetime) or None, decimal)
+    if column is None or (not amount and not lifetime and not (platform.zero_allowed and amount is not None)):
+        return None
+    identity = plain_id(export.cell(row, level.id))
+    if _RUINED.fullmatch(identity):
+        raise RefusedFileError(
+            export.file,
+            "ids_ruined",
+            f"Identifiers such as {identity} were ruined by a spreadsheet. Export again, and do not save it in one.",
+        )
+    refused = "It has a budget for its whole life and none a day." if lifetime and not amount else ""
+    for demand in platform.demands:
+        values = {export.cell(row, (name,)).casefold() for name in demand.names} - {""}
+        if values - {each.casefold() for each in demand.allowed}:
+            refused = demand.why
+    states = {export.cell(row, (name,)).casefold() for name in platform.status} - {""}
+    return BudgetLine(
+        level=level,
+        id=identity,
+        name=export.cell(row, level.name),
+        account=export.cell(row, platform.account),
+        rows=(row,),
+        budget_column=column,
+        today=amount or 0.0,
+        runs=states <= {each.casefold() for each in platform.running},
+        refused=refused,
+    )

@@ -1,0 +1,187 @@
+"""The money of a campaign: reserved by proposals, committed by approvals and decisions, reconciled with what was spent.
+
+A day counts once: what was really spent where that is known, else what is committed for it. A reservation is another
+way the days may go: until it is decided, money is granted only where both ways keep budget and caps, and each day its
+own limits. Two writers cannot both add the next event of a campaign, so what is granted never exceeds them, whoever
+asks at the same time.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.limits import Limits, Remaining
+from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.errors import OverspendError
+
+ROUNDING = 1e-9
+"""Sums of the same amounts in another order differ by so much of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Money by day and cell, base currency.
+
+    Attributes:
+        limits: What may be spent.
+        committed_base: ``(T, R, S, C)``.
+        reserved: Days that an open proposal would spend otherwise; None without one.
+        spent_base: What was really spent ``(T, R, S, C)``; where only totals are known, in the proportions of what was
+            committed.
+        is_spent: Days whose spend is known ``(T,)``.
+    """
+
+    limits: Limits
+    committed_base: FloatArray
+    reserved: PlannedDays | None = None
+    spent_base: FloatArray
+    is_spent: BoolArray
+
+    @classmethod
+    def empty(cls, limits: Limits, days: int) -> "Ledger":
+        """Nothing is granted yet."""
+        nothing = np.zeros((days, *limits.locked.shape))
+        return cls(limits=limits, committed_base=nothing, spent_base=nothing, is_spent=np.zeros(days, dtype=np.bool_))
+
+    @property
+    def counted_base(self) -> FloatArray:
+        """What each day counts, whatever is reserved ``(T, R, S, C)``."""
+        return self._counted(self.committed_base)
+
+    @property
+    def known_spend_base(self) -> float:
+        """What was really spent, as far as it is known."""
+        return float(self.spent_base[self.is_spent].sum())
+
+    @property
+    def overspent_base(self) -> float:
+        """By how much more than the budget the days count; only what was spent beyond its grant makes it so."""
+        return max(float(self.counted_base.sum()) - self.limits.total_base, 0.0)
+
+    def remaining(self, first_day: int, end_day: int) -> Remaining:
+        """What days from one up to another may spend together, whatever is granted for them so far; one world.
+
+        Never below zero.
+        """
+        found: list[Remaining] = []
+        for way in self.ways():
+            others = np.concatenate([way[:first_day], way[end_day:]])
+            found.append(Remaining.at_start(self.limits, 1).after(others.sum(axis=0)[None]))
+        return Remaining(
+            budget_base=np.minimum.reduce([one.budget_base for one in found]),
+            region_base=np.minimum.reduce([one.region_base for one in found]),
+            channel_base=np.minimum.reduce([one.channel_base for one in found]),
+        )
+
+    def before(self, day: int) -> Remaining:
+        """What was left on the morning of a day, as a simulated campaign counts it: less all that went before."""
+        return Remaining.at_start(self.limits, 1).after(self.counted_base[:day].sum(axis=0)[None])
+
+    def with_reserved(self, days: PlannedDays) -> "Ledger":
+        """With money reserved for days, in place of what was reserved before.
+
+        Raises:
+            OverspendError: They ask for more than there is.
+        """
+        made = replace(self, reserved=days)
+        made.check(days, self)
+        return made
+
+    def without_reserved(self) -> "Ledger":
+        """With nothing reserved."""
+        return replace(self, reserved=None)
+
+    def with_committed(self, days: PlannedDays) -> "Ledger":
+        """With money committed for days, in place of what was committed for them.
+
+        Raises:
+            OverspendError: They ask for more than there is.
+        """
+        made = replace(self, committed_base=_with(self.committed_base, days))
+        made.check(days, self)
+        return made
+
+    def with_added(self, days: PlannedDays) -> "Ledger":
+        """With money committed for days beside what is committed already: cells share their day.
+
+        Raises:
+            OverspendError: Together they ask for more than there is.
+        """
+        there = self.committed_base[days.first_day : days.end_day]
+        return self.with_committed(replace(days, spend_base=there + days.spend_base))
+
+    def with_spent(self, day: int, spent_base: FloatArray) -> "Ledger":
+        """With what a day really cost ``(R, S, C)``; what was committed beyond it is free again.
+
+        A reservation that this leaves no money for ends: nobody could approve it, and it would keep decisions waiting.
+        """
+        spent, known = self.spent_base.copy(), self.is_spent.copy()
+        spent[day], known[day] = spent_base, True
+        made = replace(self, spent_base=spent, is_spent=known, reserved=None)
+        if self.reserved is None:
+            return made
+        try:
+            return made.with_reserved(self.reserved)
+        except OverspendError:
+            return made
+
+    def check(self, days: PlannedDays, before: "Ledger") -> None:
+        """Whether money granted for days keeps every limit.
+
+        Where platforms spent more than there was, a grant that asks for no more than before is none of the trouble.
+
+        Args:
+            days: The days.
+            before: The ledger without the grant.
+
+        Raises:
+            OverspendError: It does not; the message names the limit and by how much.
+        """
+        limits, earlier = self.limits, before.ways()
+        for n, way in enumerate(self.ways()):
+            was = earlier[min(n, len(earlier) - 1)]
+            _keep("the budget", float(way.sum()), max(limits.total_base, float(was.sum())))
+            for what, axes, caps in (
+                ("region", (0, 2, 3), limits.region_cap_base),
+                ("channel", (0, 1, 2), limits.channel_cap_base),
+            ):
+                most = np.maximum(caps, was.sum(axis=axes)).tolist()
+                for place, (total, cap) in enumerate(zip(way.sum(axis=axes).tolist(), most, strict=True)):
+                    _keep(f"the cap of {what} {place + 1}", total, cap)
+        for n, spend in enumerate(_of(days, self.committed_base, self.reserved)):
+            day = days.first_day + n
+            _keep(f"the most that day {day} may cost", float(spend.sum()), limits.daily_base)
+            by_place = spend.sum(axis=1)
+            for r, c in np.argwhere(by_place > limits.maximum_base).tolist():
+                what = f"the most that channel {c + 1} in region {r + 1} may cost on day {day}"
+                _keep(what, float(by_place[r, c]), float(limits.maximum_base[r, c]))
+
+    def ways(self) -> list[FloatArray]:
+        """What each day counts, by each way the days may go: as committed, and as reserved ``(T, R, S, C)``."""
+        ways = [self.counted_base]
+        if self.reserved is not None:
+            ways.append(self._counted(_with(self.committed_base, self.reserved)))
+        return ways
+
+    def _counted(self, granted: FloatArray) -> FloatArray:
+        return np.where(self.is_spent[:, None, None, None], self.spent_base, granted)
+
+
+def _of(days: PlannedDays, committed: FloatArray, reserved: PlannedDays | None) -> FloatArray:
+    """Spend of days as they were just granted ``(N, R, S, C)``."""
+    return days.spend_base if reserved is days else committed[days.first_day : days.end_day]
+
+
+def _keep(what: str, asked: float, most: float) -> None:
+    if asked > most * (1.0 + ROUNDING):
+        raise OverspendError(
+            f"{what[0].upper()}{what[1:]} is {most:,.2f}; with this it would be {asked:,.2f}, {asked - most:,.2f} too "
+            "much. Propose again: a proposal takes what is left as it stands now."
+        )
+
+
+def _with(whole: FloatArray, days: PlannedDays) -> FloatArray:
+    made = whole.copy()
+    made[days.first_day : days.end_day] = days.spend_base
+    return made

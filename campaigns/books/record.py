@@ -1,0 +1,363 @@
+"""Where a campaign stands: what its events add up to."""
+
+import tempfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+
+from xbopt.campaigns.actuals.actual_day import ActualDay, merged
+from xbopt.campaigns.actuals.spreading import spread
+from xbopt.campaigns.books.events import (
+    Approved,
+    BesideEntry,
+    Booked,
+    Closed,
+    Decided,
+    Event,
+    Opened,
+    Proposed,
+    RolledOut,
+    ToldActuals,
+    ToldFile,
+    read_event,
+)
+from xbopt.campaigns.books.ledger import Ledger
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.store.entries import CampaignEntry
+
+ProposalState = Literal["open", "approved", "superseded"]
+_DRAWS = "draws.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What was proposed, and what became of it.
+
+    Attributes:
+        id: Its name.
+        days: The decisions of its days.
+        by: Who proposed it.
+        at_us: When.
+        knows_until: Number of days that were known.
+        figures: What was said of it, as JSON.
+        beside: Entries that are stored when it is approved.
+        state: ``open`` until it is approved, or another proposal takes its place.
+        approved_by: Who approved it; empty for nobody.
+    """
+
+    id: str
+    days: PlannedDays
+    by: str
+    at_us: int
+    knows_until: int
+    figures: bytes = field(repr=False)
+    beside: tuple[BesideEntry, ...] = field(default=(), repr=False)
+    state: ProposalState = "open"
+    approved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecord:
+    """A campaign after some events.
+
+    Attributes:
+        name: Its name.
+        number: Number of its events.
+        opened: How it began.
+        opened_by: Who opened it.
+        opened_us: When.
+        scenario: What the seller believed when it began.
+        plan: What is done on each day as far as nobody decides otherwise, with all approved proposals in it.
+        ledger: Its money.
+        discount_frac: Discounts as decided, and as planned where nothing is decided ``(T, R, S)``.
+        mechanic: Mechanics likewise ``(T, R, S)``.
+        proposals: By name, in their order.
+        days: What is known, by day.
+        told_us: When each of these days was told last, by day.
+        files: Files that actuals came from.
+        decisions: What a policy decided, in order.
+        bookings: What was booked, in order.
+        share: Share of decisions that the policy takes.
+        closed: Why it ended; None while it runs.
+        requests: Number of the event that answered a request, by its name.
+    """
+
+    name: str
+    number: int
+    opened: Opened
+    opened_by: str
+    opened_us: int
+    scenario: Scenario
+    plan: ScheduledPolicy
+    ledger: Ledger
+    discount_frac: FloatArray
+    mechanic: IntArray
+    proposals: Mapping[str, Proposal] = field(default_factory=dict[str, Proposal])
+    days: Mapping[int, ActualDay] = field(default_factory=dict[int, ActualDay])
+    told_us: Mapping[int, int] = field(default_factory=dict[int, int])
+    files: tuple[ToldFile, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    bookings: tuple[Booked, ...] = ()
+    share: float = 1.0
+    closed: str | None = None
+    requests: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def known_until(self) -> int:
+        """Number of days up to the last one of which something is known."""
+        return max(self.days, default=-1) + 1
+
+    @property
+    def missing_days(self) -> tuple[int, ...]:
+        """Days before the last known one of which nothing is known."""
+        return tuple(day for day in range(self.known_until) if day not in self.days)
+
+    @property
+    def open_proposal(self) -> Proposal | None:
+        """The proposal that waits for approval; None without one."""
+        return next((one for one in self.proposals.values() if one.state == "open"), None)
+
+    @property
+    def next_proposal(self) -> str:
+        """The name that the next proposal gets."""
+        return f"p{len(self.proposals) + 1}"
+
+    def proposal(self, name: str) -> Proposal:
+        """A proposal by its name.
+
+        Raises:
+            CampaignError: There is none of that name.
+        """
+        if name not in self.proposals:
+            known = ", ".join(self.proposals) or "none so far"
+            raise CampaignError(f"The campaign {self.name} has no proposal {name!r}; there are: {known}.")
+        return self.proposals[name]
+
+    def after(self, entry: CampaignEntry) -> "CampaignRecord":
+        """Where it stands after one more event.
+
+        Raises:
+            CampaignError: The event does not fit where the campaign stands.
+            OverspendError: It grants money that there is not.
+            CampaignRecordError: It cannot be read.
+        """
+        event = read_event(entry)
+        if self.closed is not None and not isinstance(event, ToldActuals):
+            raise CampaignError(f"The campaign {self.name} is closed ({self.closed}); only actuals are taken.")
+        made = self._after(event, entry)
+        requests = {**self.requests, entry.request: self.number + 1} if entry.request else self.requests
+        return replace(made, number=self.number + 1, requests=requests)
+
+    def _after(self, event: Event, entry: CampaignEntry) -> "CampaignRecord":
+        match event:
+            case ToldActuals():
+                return self._told(event, entry)
+            case Proposed():
+                return self._proposed(event, entry)
+            case Approved():
+                return self._approved(event, entry)
+            case Booked():
+                return replace(self, bookings=(*self.bookings, event))
+            case Decided():
+                return self._decided(event)
+            case RolledOut():
+                return replace(self, share=event.share)
+            case Closed():
+                return replace(self, closed=event.reason, ledger=self.ledger.without_reserved())
+            case Opened():
+                raise CampaignError(f"The campaign {self.name} is open already.")
+
+    def _decided(self, event: Decided) -> "CampaignRecord":
+        days = self._fitting(event.days.days())
+        names = [f"{region}/{segment}" for region in self.scenario.regions for segment in self.scenario.segments]
+        asked = np.array([not event.units or name in event.units for name in names])
+        asked = asked.reshape(self.plan.discount_frac.shape[1:])
+        there = slice(days.first_day, days.end_day)
+        discount, mechanic = self.discount_frac.copy(), self.mechanic.copy()
+        discount[there] = np.where(asked, days.discount_frac, discount[there])
+        mechanic[there] = np.where(asked, days.mechanic, mechanic[there])
+        return replace(
+            self,
+            decisions=(*self.decisions, event),
+            ledger=self.ledger.with_added(days),
+            discount_frac=discount,
+            mechanic=mechanic,
+        )
+
+    def _told(self, event: ToldActuals, entry: CampaignEntry) -> "CampaignRecord":
+        days, told, ledger = dict(self.days), dict(self.told_us), self.ledger
+        for packed in event.days:
+            new = ActualDay.from_bytes(packed)
+            if not -1 <= new.day < self.scenario.days:
+                raise CampaignError(f"Day {new.day} is none of the {self.scenario.days} days of {self.name}.")
+            known = days[new.day] = merged(days[new.day], new) if new.day in days else new
+            told[new.day] = entry.at_us
+            spent = known.figures.get("spend_base")
+            if spent is not None and new.day >= 0:
+                ledger = ledger.with_spent(new.day, spread(spent, ledger.committed_base[new.day])[0])
+        return replace(self, days=days, told_us=told, ledger=ledger, files=(*self.files, *event.files))
+
+    def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
+        days = self._fitting(event.days.days())
+        made = Proposal(
+            id=event.proposal,
+            days=days,
+            by=entry.actor,
+            at_us=entry.at_us,
+            knows_until=event.knows_until,
+            figures=event.figures,
+            beside=tuple(event.beside),
+        )
+        if event.proposal in self.proposals:
+            raise CampaignError(f"There is a proposal {event.proposal} of {self.name} already.")
+        earlier = {
+            name: replace(one, state="superseded") if one.state == "open" else one
+            for name, one in self.proposals.items()
+        }
+        ledger = self.ledger.without_reserved().with_reserved(days)
+        return replace(self, proposals={**earlier, event.proposal: made}, ledger=ledger)
+
+    def _approved(self, event: Approved, entry: CampaignEntry) -> "CampaignRecord":
+        proposal = self.proposal(event.proposal)
+        self.check_approval(proposal, entry.actor)
+        try:
+            ledger = self.ledger.without_reserved().with_committed(proposal.days)
+        except OverspendError as error:
+            raise OverspendError(f"The proposal {proposal.id} cannot be approved any more. {error}") from error
+        approved = replace(proposal, state="approved", approved_by=entry.actor)
+        days = slice(proposal.days.first_day, proposal.days.end_day)
+        discount, mechanic = self.discount_frac.copy(), self.mechanic.copy()
+        discount[days], mechanic[days] = proposal.days.discount_frac, proposal.days.mechanic
+        return replace(
+            self,
+            discount_frac=discount,
+            mechanic=mechanic,
+            proposals={**self.proposals, proposal.id: approved},
+            plan=proposal.days.put_into(self.plan),
+            ledger=ledger,
+        )
+
+    def check_approval(self, proposal: Proposal, actor: str) -> None:
+        """Whether a proposal can be approved by somebody.
+
+        Raises:
+            CampaignError: It is approved or superseded, its days are over, or the same person proposed it.
+        """
+        if proposal.state == "approved":
+            by = f" by {proposal.approved_by}" if proposal.approved_by else ""
+            raise CampaignError(f"The proposal {proposal.id} is approved already{by}; nothing was done twice.")
+        if proposal.state == "superseded":
+            raise CampaignError(f"The proposal {proposal.id} gave way to a later one; approve that, or propose again.")
+        if self.opened.four_eyes and (not actor or actor == proposal.by):
+            raise CampaignError(
+                f"{self.name} wants four eyes: {proposal.by or 'somebody without a name'} proposed {proposal.id}, "
+                "somebody else has to approve it, under a name of their own."
+            )
+        over = [day for day in range(proposal.days.first_day, proposal.days.end_day) if self.ledger.is_spent[day]]
+        if over:
+            when = self.scenario.date_of(over[0])
+            raise CampaignError(
+                f"The spend of {when} was told since {proposal.id} was proposed, so that day is over. Propose again."
+            )
+
+    def _fitting(self, days: PlannedDays) -> PlannedDays:
+        wanted = self.plan.spend_base.shape
+        if days.spend_base.shape[1:] != wanted[1:] or days.first_day < 0 or days.end_day > wanted[0]:
+            raise CampaignRecordError(
+                f"An event of {self.name} is about days or cells that the campaign does not have."
+            )
+        return days
+
+
+def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
+    """A campaign after its first event.
+
+    Raises:
+        CampaignRecordError: The event does not open a campaign, or its scenario cannot be read.
+        OverspendError: The plan spends more than there is.
+    """
+    event = read_event(entry)
+    if not isinstance(event, Opened):
+        raise CampaignRecordError(f"The first event of the campaign {name} does not open it.")
+    scenario = unpacked_scenario(event.scenario, event.draws, event.scenario_hash)
+    days = event.plan.days()
+    ledger = Ledger.empty(scenario.limits, scenario.days)
+    if event.decides == "plan":
+        ledger = ledger.with_committed(days)
+    return CampaignRecord(
+        name=name,
+        number=1,
+        opened=event,
+        opened_by=entry.actor,
+        opened_us=entry.at_us,
+        scenario=scenario,
+        plan=ScheduledPolicy(
+            name=event.policy if event.decides == "plan" else "incumbent",
+            spend_base=days.spend_base,
+            daypart_weights=days.daypart_weights,
+            discount_frac=days.discount_frac,
+            mechanic=days.mechanic,
+        ),
+        ledger=ledger,
+        discount_frac=days.discount_frac,
+        mechanic=days.mechanic,
+        requests={entry.request: 1} if entry.request else {},
+    )
+
+
+def packed_scenario(scenario: Scenario) -> tuple[bytes, bytes]:
+    """A scenario as compressed text, and the file of its joint draws, empty without one."""
+    plain = scenario.document.model_dump(mode="json", exclude_none=True)
+    if scenario.draws is not None:
+        plain["uncertainty"]["draws"] = _DRAWS
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return zlib.compress(text.encode(), 6), b"" if scenario.draws is None else scenario.draws.content
+
+
+@lru_cache(maxsize=32)
+def unpacked_scenario(packed: bytes, draws: bytes, scenario_hash: str) -> Scenario:
+    """The scenario of `packed_scenario`.
+
+    Raises:
+        CampaignRecordError: It is another one than its hash says, or cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scenario.yaml"
+        try:
+            path.write_bytes(zlib.decompress(packed))
+        except zlib.error as error:
+            raise CampaignRecordError(f"The scenario of a campaign in the store cannot be read: {error}.") from error
+        (Path(folder) / _DRAWS).write_bytes(draws)
+        scenario = load_scenario(path)
+    if scenario.hash != scenario_hash:
+        raise CampaignRecordError(
+            f"The scenario of a campaign in the store has the hash {scenario.hash}; {scenario_hash} was written down."
+        )
+    return scenario
+
+
+def carried_out(record: CampaignRecord) -> PlannedDays:
+    """What was done or is to be done on all days, as far as it is decided: money as committed, prices as decided."""
+    plan = record.plan
+    return PlannedDays(
+        first_day=0,
+        spend_base=np.where(
+            (record.ledger.committed_base.sum(axis=(1, 2, 3)) > 0.0)[:, None, None, None],
+            record.ledger.committed_base,
+            plan.spend_base,
+        ),
+        daypart_weights=plan.daypart_weights,
+        discount_frac=record.discount_frac,
+        mechanic=record.mechanic,
+    )

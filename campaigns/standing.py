@@ -1,0 +1,56 @@
+"""Where a campaign stands this morning: its record, and what the seller's model makes of it. Worked out once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
+
+from xbopt.campaigns.books.record import CampaignRecord, carried_out
+from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
+from xbopt.campaigns.tracking.tracker import Tracked, track
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A campaign on a morning.
+
+    Attributes:
+        record: What has happened.
+        worlds: Number of worlds of the posterior.
+    """
+
+    record: CampaignRecord
+    worlds: int = WORLDS
+
+    @property
+    def scenario(self) -> Scenario:
+        """What the seller believed when the campaign began."""
+        return self.record.scenario
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything that is drawn for the campaign: one for each name."""
+        return crc32(self.record.name.encode())
+
+    @property
+    def today(self) -> int:
+        """The first day of which nothing is known, from 0."""
+        return self.record.known_until
+
+    @cached_property
+    def market(self) -> MarketParameters:
+        """The seller's own model."""
+        return build_market(self.scenario)
+
+    @cached_property
+    def tracked(self) -> Tracked:
+        """The model along what was done and what came."""
+        days = [self.record.days[day] for day in sorted(self.record.days)]
+        return track(self.market, days, carried_out(self.record), until=self.today)
+
+    @cached_property
+    def posterior(self) -> WorldPosterior:
+        """What was learnt of the world."""
+        return learn(self.tracked, seed=self.seed, worlds=self.worlds)

@@ -1,0 +1,183 @@
+"""Files of shops and platforms, or data folders, as the days of a campaign; and what of it is new."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from xbopt.calibration.scenario.folders import tables_of
+from xbopt.campaigns.actuals.actual_day import ActualDay, merged
+from xbopt.campaigns.actuals.from_tables import ActualsNote, days_of_tables
+from xbopt.campaigns.books.events import ToldActuals, ToldFile
+from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import UsageError
+from xbopt.imports.coverage import Span
+from xbopt.imports.data_folder import DataFolder, read_data_folder
+from xbopt.imports.engine.run import import_files
+
+_SHOWN = ("spend_base", "orders", "net_sales_base")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportAnswers:
+    """What the files do not say themselves; as the options of ``xbopt import``."""
+
+    profile: str | None = None
+    currency: str | None = None
+    zone: str | None = None
+    account: str | None = None
+    channel_map: Mapping[str, str] | None = None
+    accept: Sequence[str] = ()
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedDay:
+    """A day that was told before and is told otherwise now: figures by name, summed, before and now."""
+
+    day: int
+    before: Mapping[str, float]
+    now: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewActuals:
+    """What files tell a campaign that it did not know.
+
+    Attributes:
+        event: To be added; None where the files tell nothing new.
+        new: Days of which nothing was known.
+        completed: Days of which more is known now, and nothing else.
+        corrected: Days of which something is other than was told.
+        unchanged: Days that are told as they were.
+        notes: What to know of the reading.
+    """
+
+    event: ToldActuals | None
+    new: tuple[int, ...]
+    completed: tuple[int, ...]
+    corrected: tuple[ChangedDay, ...]
+    unchanged: tuple[int, ...]
+    notes: tuple[ActualsNote, ...]
+
+
+def read_actuals(
+    paths: Sequence[Path | str],
+    record: CampaignRecord,
+    *,
+    answers: ImportAnswers | None = None,
+    channels: Mapping[str, str] | None = None,
+    off: Sequence[Span] = (),
+    until: date | None = None,
+    today: date | None = None,
+) -> NewActuals:
+    """Read files and compare them with what a campaign knows.
+
+    Args:
+        paths: Files, which are imported, and data folders.
+        record: The campaign.
+        answers: What the files do not say themselves.
+        channels: Ids of channels by the names that the files have.
+        off: Spans in which a platform, or the shop, was off.
+        until: The last day that was over when the files were made; yesterday where left out.
+        today: The day of asking; by the clock where left out.
+
+    Raises:
+        UnreadFileError: A file cannot be read.
+        RefusedFileError: A file lacks what is asked of it.
+        CampaignError: The files tell nothing of the campaign.
+        UsageError: A call that makes no sense.
+    """
+    given = answers or ImportAnswers()
+    last = until or ((today or datetime.now(UTC).date()) - timedelta(days=1))
+    folders = [Path(path) for path in paths if Path(path).is_dir()]
+    files = [Path(path) for path in paths if not Path(path).is_dir()]
+    if not (folders or files):
+        raise UsageError("Name the files that tell what was spent and sold, or a folder of xbopt import.")
+    with tempfile.TemporaryDirectory(prefix="xbopt-actuals-") as scratch:
+        told: list[ToldFile] = []
+        if files:
+            made = import_files(
+                files, into=scratch, profile=given.profile, currency=given.currency, zone=given.zone,
+                account=given.account, channels=given.channel_map or {}, accept=given.accept, key=given.key,
+                today=today,
+            )  # fmt: skip
+            folders = [*folders, Path(scratch)]
+            told += [
+                ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
+                for one in made.files
+            ]
+        folder: DataFolder = read_data_folder(folders)
+        known = {one.sha256 for one in told}
+        told += [
+            ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
+            for source in folder.provenance
+            for one in source.files
+            if one.sha256 not in known
+        ]
+        tables, _ = tables_of(folder)
+    found = days_of_tables(
+        tables, record.scenario, record.ledger.committed_base, channels=channels, off=off, until=last
+    )
+    return compared(found.days, record, files=told, notes=found.notes)
+
+
+def compared(
+    days: Sequence[ActualDay],
+    record: CampaignRecord,
+    *,
+    files: Sequence[ToldFile] = (),
+    notes: Sequence[ActualsNote] = (),
+) -> NewActuals:
+    """What some days tell a campaign that it did not know."""
+    new: list[int] = []
+    completed: list[int] = []
+    corrected: list[ChangedDay] = []
+    unchanged: list[int] = []
+    taken: list[bytes] = []
+    for told in days:
+        before = record.days.get(told.day)
+        if before is None:
+            new.append(told.day)
+            taken.append(told.to_bytes())
+            continue
+        after = merged(before, told)
+        if after.to_bytes() == before.to_bytes():
+            unchanged.append(told.day)
+            continue
+        taken.append(told.to_bytes())
+        was, now = _sums(before), _sums(after)
+        if _only_adds(before, after):
+            completed.append(told.day)
+        else:
+            corrected.append(ChangedDay(day=told.day, before=was, now=now))
+    event = None
+    if taken:
+        event = ToldActuals(days=taken, files=list(files), notes=[note.sentence for note in notes])
+    return NewActuals(
+        event=event,
+        new=tuple(new),
+        completed=tuple(completed),
+        corrected=tuple(corrected),
+        unchanged=tuple(unchanged),
+        notes=tuple(notes),
+    )
+
+
+def _only_adds(before: ActualDay, after: ActualDay) -> bool:
+    """Whether everything that was known is as it was."""
+    return all(
+        name in after.figures
+        and after.figures[name].shape == array.shape
+        and bool(np.all(np.isnan(array) | (array == after.figures[name])))
+        for name, array in before.figures.items()
+    )
+
+
+def _sums(day: ActualDay) -> Mapping[str, float]:
+    figures: Mapping[str, FloatArray] = day.figures
+    return {name: float(np.nansum(figures[name])) for name in _SHOWN if name in figures}

@@ -1,0 +1,297 @@
+"""``xbopt campaign``: from a plan to money that is really spent, and back."""
+
+import getpass
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xbopt.cli.options import (
+    JsonOption,
+    ScenarioArgument,
+    SetOption,
+    StoreOption,
+    day_of,
+    load_with_notes,
+    pairs_of,
+    policy_or_bundle,
+)
+from xbopt.cli.terminal import print_json, result_console, say, stage_bar, table, terminal_numbers
+from xbopt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from xbopt.campaigns.books.campaign_book import CampaignBook
+    from xbopt.campaigns.opening import DecidingPolicy
+    from xbopt.core.decisions.plan import ScheduledPolicy
+    from xbopt.simulator.parameters import MarketParameters
+
+app = typer.Typer(
+    help="A running campaign: its money, what really came, and what to do next.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option("--by", envvar="XBOPT_ACTOR", help="Who does it; your name on this machine where left out."),
+]
+
+
+@contextmanager
+def campaigns_of(store: str) -> "Generator[CampaignBook]":
+    """The campaigns of a store, by its URL.
+
+    Raises:
+        UsageError: The URL names no store.
+        StoreError: The store cannot be opened.
+    """
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec", "psycopg")
+    from xbopt.campaigns.books.campaign_book import CampaignBook
+    from xbopt.service.store.opening import open_store
+
+    opened = open_store(store, wait_seconds=30.0)
+    try:
+        yield CampaignBook(opened)
+    finally:
+        opened.close()
+
+
+def who(by: str | None) -> str:
+    """Name of whoever acts."""
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process without a name
+        return ""
+
+
+@app.command(name="open", epilog="Example: xbopt campaign open quickstart --name spring --plan planner --store shop.db")
+def open_command(
+    scenario: ScenarioArgument,
+    name: Annotated[str, typer.Option("--name", help="Name of the campaign: letters, digits, dots, dashes.")],
+    store: StoreOption,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="What is done: a built-in plan (planner, baseline, ...) or its file.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--bundle", help="A policy that decides each day: a bundle, a training run, or replan."),
+    ] = None,
+    four_eyes: Annotated[
+        bool, typer.Option("--four-eyes", help="Somebody else than who proposed has to approve.")
+    ] = False,
+    by: ByOption = None,
+    changes: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a campaign: a scenario, and a plan whose money is committed at once or a policy that decides each day."""
+    if plan is None and policy is None:
+        raise UsageError("Say what is done: --plan planner, --plan FILE.csv, or --bundle for a policy that decides.")
+    loaded = load_with_notes(scenario, changes)
+    from xbopt.agents.policies import PolicyShelf
+    from xbopt.campaigns.opening import opening
+    from xbopt.simulator.build import build_market
+
+    market = build_market(loaded)
+    shelf = PolicyShelf(market)
+    with stage_bar(quiet=as_json) as on_progress:
+        on_progress("making the plan", 0, 0)
+        chosen: ScheduledPolicy = shelf.plan(plan or "baseline")
+        deciding = None if policy is None else _deciding(policy, market)
+    event = opening(market, chosen, policy=deciding, four_eyes=four_eyes)
+    with campaigns_of(store) as book:
+        record = book.open(name, event, actor=who(by))
+    money = float(record.plan.spend_base.sum())
+    if as_json:
+        print_json(
+            {
+                "campaign": record.name,
+                "scenario": {"name": loaded.name, "hash": loaded.hash},
+                "first_day": str(loaded.start),
+                "last_day": str(loaded.date_of(loaded.days - 1)),
+                "currency": loaded.base_currency,
+                "budget": loaded.limits.total_base,
+                "decides": event.decides,
+                "policy": event.policy,
+                "planned_spend": money,
+                "committed": float(record.ledger.committed_base.sum()),
+                "cut": event.cut_base,
+                "four_eyes": four_eyes,
+            }
+        )
+        return
+    numbers = terminal_numbers(loaded.base_currency)
+    console = result_console()
+    console.print(
+        f"The campaign {record.name} is open: {loaded.start} to {loaded.date_of(loaded.days - 1)}, "
+        f"{numbers.money(money)} of {numbers.money(loaded.limits.total_base)} planned.",
+        markup=False,
+    )
+    if event.decides == "policy":
+        console.print(f"{event.policy} decides; a day's money is committed when it is approved.", markup=False)
+    if event.cut_base >= 0.005:
+        say(f"Note: the limits of the scenario took {numbers.money(event.cut_base)} off the plan.")
+    say(f"Next: xbopt campaign actuals {record.name} FILE... tells what was spent and sold, day by day.")
+
+
+def _deciding(name: str, market: "MarketParameters") -> "DecidingPolicy":
+    from xbopt.agents.policies import NAMES, REACTING, PolicyShelf
+    from xbopt.campaigns.opening import DecidingPolicy
+    from xbopt.core.decisions.plan import ScheduledPolicy
+    from xbopt.core.files import sha256_of_content
+
+    if name in NAMES and name not in REACTING:
+        raise UsageError(f"{name} is a plan that does not react: give it as --plan {name}.")
+    asked = policy_or_bundle(name)
+    made = PolicyShelf(market).policy(asked) if isinstance(asked, str) else asked
+    if isinstance(made, ScheduledPolicy):
+        raise UsageError(f"{name} is a plan that does not react: give it as --plan.")
+    if name in REACTING:
+        return DecidingPolicy(name=made.name, source=name, address="")
+    path = Path(name)
+    content = path / "policy" if path.is_dir() and (path / "policy").is_dir() else path
+    return DecidingPolicy(name=made.name, source=str(path.resolve()), address=sha256_of_content(content))
+
+
+@app.command(name="list")
+def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
+    """The campaigns of a store."""
+    with campaigns_of(store) as book:
+        records = [book.load(name) for name in book.names()]
+    rows = [
+        {
+            "campaign": one.name,
+            "first_day": str(one.scenario.start),
+            "last_day": str(one.scenario.date_of(one.scenario.days - 1)),
+            "known_days": len([day for day in one.days if day >= 0]),
+            "budget": one.scenario.limits.total_base,
+            "spent": one.ledger.known_spend_base,
+            "currency": one.scenario.base_currency,
+            "closed": one.closed,
+        }
+        for one in records
+    ]
+    if as_json:
+        print_json({"campaigns": rows})
+        return
+    if not rows:
+        say("There is no campaign in this store; xbopt campaign open begins one.")
+        return
+    shown = table("Campaigns", "campaign", "first day", "last day", "known days", "spent", "budget", "state")
+    for one, row in zip(records, rows, strict=True):
+        numbers = terminal_numbers(one.scenario.base_currency)
+        shown.add_row(
+            one.name,
+            str(row["first_day"]),
+            str(row["last_day"]),
+            str(row["known_days"]),
+            numbers.money(one.ledger.known_spend_base),
+            numbers.money(one.scenario.limits.total_base),
+            "open" if one.closed is None else f"closed: {one.closed}",
+        )
+    result_console().print(shown)
+
+
+@app.command(name="actuals", epilog="Example: xbopt campaign actuals spring google.csv meta.csv orders.csv")
+def actuals_command(
+    name: NameArgument,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders.")
+    ],
+    store: StoreOption,
+    profile: Annotated[str | None, typer.Option("--as", metavar="FORMAT", help="Format of all files.")] = None,
+    currency: Annotated[str | None, typer.Option("--currency", help="Currency where a file does not say it.")] = None,
+    zone: Annotated[str | None, typer.Option("--zone", help="Time zone where a file does not say it.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Account or shop that the files are of.")] = None,
+    channel_map: Annotated[
+        list[str] | None,
+        typer.Option("--channel-map", metavar="START=CHANNEL,...", help="As of xbopt import; repeatable."),
+    ] = None,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channels",
+            metavar="NAME=CHANNEL,...",
+            help="Which channel of the campaign the files' media are; none leaves one out. Repeatable.",
+        ),
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option("--off", metavar="PLATFORM:DATE..DATE", help="Days on which it was off: nothing was spent."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Last day that was over; yesterday where left out.")
+    ] = None,
+    accept: Annotated[list[str] | None, typer.Option("--accept", metavar="CODE", help="As of xbopt import.")] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", help="As of xbopt import.")] = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what was spent and sold. A day that was told before is corrected, and nothing counts twice."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("data", "polars")
+    from xbopt.campaigns.told_files import ImportAnswers, read_actuals
+    from xbopt.imports.coverage import read_span
+
+    answers = ImportAnswers(
+        profile=profile, currency=currency, zone=zone, account=account,
+        channel_map=pairs_of("--channel-map", channel_map or []), accept=accept or (), key=key_file,
+    )  # fmt: skip
+    spans = [read_span(text) for text in off or []]
+    with campaigns_of(store) as book:
+        record = book.load(name)
+        found = read_actuals(
+            files, record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
+            until=None if until is None else day_of("--until", until),
+        )  # fmt: skip
+        event = found.event
+        if event is not None:
+            record = book.add(name, lambda _: event, actor=who(by))
+    from xbopt.reports.campaign.actuals import actuals_json, actuals_sentences
+
+    if as_json:
+        print_json(actuals_json(found, record))
+        return
+    console = result_console()
+    for sentence in actuals_sentences(found, record, terminal_numbers(record.scenario.base_currency)):
+        console.print(sentence, markup=False)
+    for note in found.notes:
+        say(f"Note: {note.sentence}")
+
+
+@app.command(name="approve", epilog="Example: xbopt campaign approve spring p1 --store shop.db")
+def approve_command(
+    name: NameArgument,
+    proposal: Annotated[str, typer.Argument(metavar="ID", help="The proposal, as p1.")],
+    store: StoreOption,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a proposal the plan of its days, and commit its money."""
+    with campaigns_of(store) as book:
+        record = book.approve(name, proposal, actor=who(by))
+    approved = record.proposal(proposal)
+    first, last = (record.scenario.date_of(day) for day in (approved.days.first_day, approved.days.end_day - 1))
+    money = float(approved.days.spend_base.sum())
+    if as_json:
+        print_json(
+            {
+                "campaign": name,
+                "proposal": proposal,
+                "approved_by": approved.approved_by,
+                "first_day": str(first),
+                "last_day": str(last),
+                "committed": money,
+                "currency": record.scenario.base_currency,
+            }
+        )
+        return
+    committed = terminal_numbers(record.scenario.base_currency).money(money)
+    result_console().print(f"{proposal} is the plan of {first} to {last} now: {committed} are committed.", markup=False)
+    say(f"Next: xbopt campaign book {name} {proposal} --for PLATFORM writes the sheets to upload.")

@@ -1,0 +1,1 @@
+"""Pages and words of a campaign: its status, and what is proposed."""

@@ -1,0 +1,82 @@
+"""What was told of a campaign, in words and as JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.campaigns.told_files import NewActuals
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.reports.kit.numbers import NumberFormat
+
+_NAMES: Mapping[str, str] = {"spend_base": "spend", "orders": "orders", "net_sales_base": "sales"}
+_SHOWN = 10
+
+
+def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]:
+    """What files told, and what of it was new."""
+    scenario = record.scenario
+
+    def dates(days: Sequence[int]) -> list[str]:
+        return [str(scenario.date_of(day)) for day in days]
+
+    return {
+        "campaign": record.name,
+        "new": dates(found.new),
+        "completed": dates(found.completed),
+        "unchanged": dates(found.unchanged),
+        "corrected": [
+            {"date": str(scenario.date_of(one.day)), "before": dict(one.before), "now": dict(one.now)}
+            for one in found.corrected
+        ],
+        "missing": dates(record.missing_days),
+        "known_days": len(record.days),
+        "spent": record.ledger.known_spend_base,
+        "left": float(record.ledger.before(scenario.days).budget_base[0]),
+        "currency": scenario.base_currency,
+        "notes": [{"code": note.code, "what": note.what, "count": note.count} for note in found.notes],
+    }
+
+
+def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: NumberFormat) -> Iterator[str]:
+    """The same in sentences."""
+    scenario = record.scenario
+    if found.event is None:
+        yield f"Nothing of this is new: {spans(found.unchanged, scenario)} were told so before."
+        return
+    for days, what in (
+        (found.new, "new"),
+        (found.completed, "known in more detail"),
+        (found.unchanged, "told so before and left as they were"),
+    ):
+        if days:
+            yield f"{_days(len(days))} {what}: {spans(days, scenario)}."
+    for one in found.corrected[:_SHOWN]:
+        changes = [
+            f"{_NAMES[name]} {numbers.money(one.before[name])} is {numbers.money(one.now[name])} now"
+            for name in _NAMES
+            if name in one.before and name in one.now and one.before[name] != one.now[name]
+        ]
+        yield f"{scenario.date_of(one.day)} is corrected: {', '.join(changes) or 'another split'}."
+    if len(found.corrected) > _SHOWN:
+        yield f"{_days(len(found.corrected) - _SHOWN)} more corrected; --json lists all."
+    spent = record.ledger.known_spend_base
+    yield (
+        f"{record.name} knows {_days(len([day for day in record.days if day >= 0]))} of {scenario.days}; "
+        f"{numbers.money(spent)} of {numbers.money(scenario.limits.total_base)} are spent."
+    )
+    if record.missing_days:
+        yield f"Nothing is known of {spans(record.missing_days, scenario)}; the plan stands in for it."
+
+
+def spans(days: Sequence[int], scenario: Scenario) -> str:
+    """Days as spans of dates."""
+    found: list[str] = []
+    for _, run in groupby(enumerate(sorted(days)), key=lambda pair: pair[1] - pair[0]):
+        part = [day for _, day in run]
+        first, last = scenario.date_of(part[0]), scenario.date_of(part[-1])
+        found.append(f"{first}" if first == last else f"{first} to {last}")
+    return ", ".join(found)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"

@@ -1,0 +1,115 @@
+"""What is said of upload sheets: how sure the format is, what a platform adds, each cell that differs from the plan.
+
+``check_file`` is the table that stands beside the sheets.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from xbopt.campaigns.advice.gain import Gains
+from xbopt.campaigns.booking.booking import Booking
+from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
+from xbopt.campaigns.booking.platform import BookingPlatform
+from xbopt.imports.profile import EVIDENCE_MEANS
+from xbopt.reports.campaign.words import CampaignWords
+from xbopt.reports.kit.figures import Column, Table
+
+_CHECK_WORDS: Mapping[CheckCode, str] = {
+    "rounded": "Rounded to what the currency allows; all budgets together never exceed the plan.",
+    "raised_to_minimum": "Below the platform's least budget, which stands there. Pause it by hand if it shall not run.",
+    "lowered_for_others": "Lowered, so that budgets raised to the platform's least do not cost more than the plan has.",
+    "mean_of_days": "The mean of these days, since one sheet holds one budget. The plan goes from {detail} a day.",
+    "no_sheet": "No sheet for these days: the least budgets cost more than the plan. Pause these lines by hand.",
+    "not_running": "It does not run by the export, so that it spends nothing. A sheet never switches anything on.",
+    "other_sheet": "The rest is not in this sheet. Book it with its own platform, or map a campaign to it.",
+    "hours_unbookable": "The plan's hours are not written: the format or the export has no column for them.",
+    "hours_only_on_off": "Hours are on or off here; bids by hour need a bid strategy by hand, named in the export.",
+    "hours_no_zone": "The plan's hours are not written: say the time zone of the account with --zone.",
+    "hours_left": "The schedule of the export stays as it is: {detail}",
+    "hours_clipped": "Bids of {detail} quarters of an hour a day are moved to the platform's least or most.",
+    "hours_merged": "Bids of {detail} quarters of an hour a day are evened out, since a day has few intervals.",
+    "clock_change": "One clock is changed on this day: for some hours the schedule is off by that change.",
+    "other_day": "The region's clock is {detail} h against the account's, and a budget is for the account's day.",
+}
+_CHECK_HEAD = ("from", "to", "line", "asked_a_day", "stands", "currency", "code", "why")
+
+
+def check_sentence(row: CheckRow) -> str:
+    """Why a cell is not what the plan asks for."""
+    return _CHECK_WORDS[row.code].format(detail=row.detail)
+
+
+def check_file(booking: Booking) -> bytes:
+    """Every cell that is not what the plan asks for, as CSV in UTF-8."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_CHECK_HEAD)
+    digits = max(booking.account.digits, 2)
+    for row in booking.check:
+        money = ("" if each is None else f"{each:.{digits}f}" for each in (row.asked, row.stands))
+        writer.writerow((row.first, row.last, row.line, *money, row.currency, row.code, check_sentence(row)))
+    return stream.getvalue().encode()
+
+
+def booking_sentences(booking: Booking) -> tuple[str, ...]:
+    """What to know before the sheets are uploaded, the gravest first."""
+    form = booking.platform
+    said = [f"{form.title}: known from {EVIDENCE_MEANS[form.evidence]} ({form.source}; {form.looked_up})."]
+    if not booking.sheets:
+        said.append("There is no sheet: the platform's least budgets cost more than the plan has on any of these days.")
+    said.append(
+        "Upload each sheet before the first day in its name; its budgets hold until the next, and those of the last go "
+        "on. Rows that are not the plan's say what they said when they were exported: use an export of today, or what "
+        "was paused since runs again."
+    )
+    if form.day_multiple is not None:
+        said.append(f"One day may cost up to {form.day_multiple:g} times its budget.")
+    if form.month_multiple is not None:
+        said.append(f"A month costs {form.month_multiple:g} times the daily budget at most.")
+    said += form.notes
+    said += [f"Not in the sheet: {what[0].lower()}{what[1:]}" for what in form.cannot]
+    return (*said, "Not in the sheet: discounts, which are given in the shop.")
+
+
+def booked_sentences(booking: Booking, gains: Gains | None, words: CampaignWords) -> tuple[str, ...]:
+    """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded."""
+    money = words.numbers
+    asked, booked = booking.asked_total_base, booking.booked_total_base
+    said = [
+        f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {len(booking.sheets)} sheets."
+    ]
+    if gains is not None and abs(gains.reward.mean) >= 0.005:
+        said.append(f"{words.gain(gains.reward, 'Against the plan what will be done brings')}.")
+    return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
+
+
+def booking_json(booking: Booking, gains: Gains | None, difference_base: float) -> dict[str, object]:
+    """What ``xbopt campaign book --json`` prints, but for the files."""
+    return {
+        "platform": booking.platform.id,
+        "evidence": booking.platform.evidence,
+        "currency": booking.account.currency,
+        "asked_base": booking.asked_total_base,
+        "booked_base": booking.booked_total_base,
+        "read_back_difference_base": difference_base,
+        "gain": None if gains is None else asdict(gains.reward),
+        "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],
+        "sentences": list(booking_sentences(booking)),
+    }
+
+
+def formats_table(known: Mapping[str, BookingPlatform]) -> Table:
+    """The formats of upload sheets, and how each is known."""
+    return Table(
+        key="formats",
+        title="Upload sheets",
+        columns=(
+            Column("id", "Format", "text"),
+            Column("title", "Sheet", "text"),
+            Column("evidence", "Known from", "text"),
+            Column("source", "Where it is described", "text"),
+        ),
+        rows=tuple((one.id, one.title, EVIDENCE_MEANS[one.evidence], one.source) for one in known.values()),
+    )

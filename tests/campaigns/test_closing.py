@@ -1,0 +1,78 @@
+"""A campaign that ended: its days become a panel that tells what was told, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.campaigns.campaigns_played import only
+from tests.campaigns.seller import SimulatedSeller
+from xbopt.calibration.panel import read_panel
+from xbopt.campaigns.books.campaign_book import CampaignBook
+from xbopt.campaigns.books.events import ToldActuals
+from xbopt.campaigns.closing import plan_against_actual, write_panel
+from xbopt.campaigns.opening import opening
+from xbopt.campaigns.standing import Standing
+from xbopt.core.errors import CampaignError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.baseline_plan import scenario_plan
+from xbopt.service.store.opening import open_store
+from xbopt.simulator.build import build_market
+
+
+@pytest.fixture(scope="module")
+def seller() -> SimulatedSeller:
+    made = SimulatedSeller(load_scenario("quickstart"))
+    plan = scenario_plan(build_market(made.scenario))
+    for _ in range(9):
+        made.play(plan.decide(made.run.observe()))
+    return made
+
+
+@pytest.fixture
+def book(tmp_path: Path, seller: SimulatedSeller) -> CampaignBook:
+    made = CampaignBook(open_store(f"sqlite:///{tmp_path / 'store.sqlite'}"))
+    market = build_market(seller.scenario)
+    made.open("spring", opening(market, scenario_plan(market)))
+    return made
+
+
+def test_the_panel_holds_what_was_told(book: CampaignBook, seller: SimulatedSeller, tmp_path: Path) -> None:
+    """Day 2 is missing; visits were told, first orders were not."""
+    kept = {"spend_base", "clicks", "visits", "orders", "net_revenue_base"}
+    days = [only(day, lambda name, a: a if name in kept else None) for day in seller.told if day.day != 2]
+    record = book.add("spring", lambda _: ToldActuals(days=[day.to_bytes() for day in days], files=[]))
+    first, end = write_panel(Standing(record), tmp_path / "panel.parquet")
+    assert (first, end) == (3, 9)
+    panel = read_panel(tmp_path / "panel.parquet", seller.scenario)
+    true = [seller.told[day].figures for day in range(3, 9)]
+    np.testing.assert_allclose(panel.orders, [one["orders"].sum(axis=1) for one in true])
+    np.testing.assert_allclose(panel.visits, [one["visits"].sum(axis=1) for one in true])
+    np.testing.assert_allclose(panel.clicks, [one["clicks"].sum(axis=1)[:, :-1] for one in true])
+    np.testing.assert_allclose(panel.spend.sum(axis=2), [one["spend_base"].sum(axis=1) for one in true])
+    np.testing.assert_allclose(panel.net_revenue, [one["net_revenue_base"].sum(axis=1) for one in true])
+    table = pl.read_parquet(tmp_path / "panel.parquet")
+    assert table["new_customers"].null_count() == table.height
+    assert np.isnan(panel.impressions).all()
+
+
+def test_plan_and_actual_stand_side_by_side(book: CampaignBook, seller: SimulatedSeller) -> None:
+    record = book.add("spring", lambda _: ToldActuals(days=[day.to_bytes() for day in seller.told], files=[]))
+    found = plan_against_actual(Standing(record))
+    assert found.days == 9
+    assert found.orders.sum() == pytest.approx(sum(day.figures["orders"].sum() for day in seller.told))
+    assert found.sales.sum() == pytest.approx(sum(day.figures["net_revenue_base"].sum() for day in seller.told))
+    np.testing.assert_allclose(found.spend_by_channel, found.planned_spend_by_channel)
+    # The seller's model is right but for this world's luck and parameters.
+    assert found.planned_orders.sum() == pytest.approx(found.orders.sum(), rel=0.3)
+    assert found.orders_known
+    assert found.sales_known
+
+
+def test_a_campaign_of_which_nothing_is_known_leaves_nothing(book: CampaignBook, tmp_path: Path) -> None:
+    standing = Standing(book.load("spring"))
+    with pytest.raises(CampaignError, match="xbopt campaign actuals"):
+        plan_against_actual(standing)
+    with pytest.raises(CampaignError, match="orders"):
+        write_panel(standing, tmp_path / "panel.parquet")

@@ -1,0 +1,117 @@
+"""What campaigns refuse over HTTP: wrong bodies, other bundles, other people, and names that are taken."""
+
+from pathlib import Path
+
+from tests.service.campaigns import asking, check_store, day, first_day, opening, post, replicas, run
+from tests.service.conftest import Exported, export_to
+from tests.service.test_http import body
+from xbopt.agents.policies import BUILT_IN
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.service.http.tokens import RIGHTS, Tokens, add_token, read_tokens
+from xbopt.simulator.build import build_market
+
+
+def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            await post(client, "", opening("fixed", decides="plan"))
+            for path, body, status, words in (
+                ("", opening("a/b"), 422, "name"),
+                ("", opening("x", scenario="/etc/passwd"), 422, "shipped"),
+                ("", opening("x", scenario="uncertainty:\n  draws: /etc/passwd\n"), 422, "file"),
+                ("", opening("x", scenario="a: 1\nb: ["), 422, ""),
+                ("", opening("x", plan="/etc/passwd"), 422, "plan"),
+                ("", opening("x", scenario="us_eu_launch"), 409, "bundle"),
+                ("", opening("x", strange=1), 422, "strange"),
+                ("/nobody/allocate", asking("d", first_day(tactic)), 404, "nobody"),
+                ("/spring/allocate", asking("d", "2020-01-01"), 422, "runs from"),
+                ("/spring/allocate", asking("d", "2026-99-01"), 422, "date"),
+                ("/spring/allocate", asking("d", first_day(tactic), units=["Mars/all"]), 422, "Mars"),
+                ("/spring/allocate", {"date": first_day(tactic)}, 422, "decision_id"),
+                ("/fixed/allocate", asking("d", first_day(tactic)), 409, "plan"),
+                ("/fixed/rollout", {"share": 0.5}, 409, "plan"),
+                ("/spring/rollout", {"share": 1.5}, 422, "share"),
+                ("/spring/actuals", {"days": []}, 422, ""),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"love": [1.0]}}]}, 422, "love"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[-1.0]]}}]}, 422, "0"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[1], 2]}}]}, 422, ""),
+                ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 409, "proposed"),
+                ("/spring/approvals", {"proposal": "p1"}, 409, "p1"),
+                ("/spring/close", {}, 422, "reason"),
+            ):
+                told = await post(client, path, body, status)
+                assert words in told["detail"], told
+            assert (await client.get("/v1/campaigns/nobody")).status_code == 404
+            assert (await client.post("/v1/campaigns/spring/close", content=b"{")).status_code == 415
+            # An id of another route is no id of a campaign.
+            assert (await client.get("/v1/campaigns/spring")).json()["events"] == 1
+
+    run(work)
+
+
+def test_a_campaign_of_another_scenario_is_not_decided(tactic: Exported, tmp_path: Path) -> None:
+    """The bundle was swapped, or another service opened the campaign."""
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=1234"]))
+    other = export_to(tmp_path, BUILT_IN["calendar"](market), market)
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+        async with replicas(other, url) as (client,):
+            told = await post(client, "/spring/allocate", asking("d", first_day(tactic)), 409)
+            assert "Export a bundle" in told["detail"]
+
+    run(work)
+
+
+def test_rights_and_four_eyes_are_those_of_tokens(tactic: Exported, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    held = {name: add_token(file, name, [right]) for name, right in zip(RIGHTS, RIGHTS, strict=True)}
+    both = add_token(file, "both", ["plan", "approve"])
+    tokens: Tokens = read_tokens(file)
+
+    async def work() -> None:
+        async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite", tokens=tokens) as (client,):
+
+            async def status(path: str, body: object, token: str) -> int:
+                headers = {"authorization": f"Bearer {token}"}
+                return (await client.post(f"/v1/campaigns{path}", json=body, headers=headers)).status_code
+
+            assert await status("", opening("spring", four_eyes=True), held["approve"]) == 403
+            assert await status("", opening("spring", four_eyes=True), held["plan"]) == 200
+            for path, body, right in (
+                ("/spring/allocate", asking("d", first_day(tactic)), "allocate"),
+                ("/spring/proposals", {"first": day(tactic, 3)}, "plan"),
+                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {}}]}, "outcomes"),
+                ("/spring/rollout", {"share": 0.5}, "approve"),
+            ):
+                assert [await status(path, body, held[one]) for one in RIGHTS if one != right] == [403] * 5
+                assert await status(path, body, held[right]) == 200
+            assert await status("/spring/proposals", {"first": day(tactic, 3)}, both) == 200
+            assert await status("/spring/approvals", {"proposal": "p2"}, both) == 409
+            assert await status("/spring/approvals", {"proposal": "p2"}, held["approve"]) == 200
+
+    run(work)
+
+
+def test_an_id_of_another_route_is_no_id_of_a_campaign(tactic: Exported, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.sqlite"
+
+    async def work() -> None:
+        async with replicas(tactic, url) as (client,):
+            await post(client, "", opening("spring"))
+            assert (await client.post("/v1/allocate", json=body(tactic, decision_id="d"))).status_code == 200
+            told = await post(client, "/spring/allocate", asking("d", first_day(tactic)), 409)
+            assert "another request" in told["detail"]
+            await post(client, "", opening("summer"))
+            await post(client, "/summer/allocate", asking("e", first_day(tactic)))
+            await post(client, "/spring/allocate", asking("e", first_day(tactic)), 409)
+            assert (await client.post("/v1/allocate", json=body(tactic, decision_id="e"))).status_code == 409
+
+    run(work)
+    records = check_store(url, tactic)
+    assert (len(records["spring"].decisions), len(records["summer"].decisions)) == (0, 1)
