@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+import xbopt
 from tests.service.campaigns import (
     asking,
     check_store,
@@ -189,6 +190,10 @@ def test_a_roll_out_shares_decisions_by_their_names(tactic: Exported, tmp_path: 
         report = export_log(store, tmp_path / "log.parquet")
     assert report.incumbent > 0
     assert report.rows + report.held == count - report.incumbent // 4
+    # The log of a campaign is read as any other: what the policy earned stands beside what another would have.
+    judged = xbopt.evaluate(tmp_path / "log.parquet", policy="uniform")
+    assert judged.result.rows > 0
+    assert np.isfinite(judged.result.logging_policy.value)
 
 
 def test_what_still_holds_is_carried_on(tactic: Exported, tmp_path: Path) -> None:
