@@ -167,6 +167,10 @@ def learn_segments(customers: pl.DataFrame, *, features: Features = "traits", mo
     return _described(rule, customers)
 
 
+CHANGED = 0.25
+"""Population stability index beyond which a population counts as another (the usual bound in credit scoring)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentDrift:
     """Shares of the segments on the mornings of months, all customers so far.
@@ -174,8 +178,8 @@ class SegmentDrift:
     Attributes:
         mornings: ``(M,)``.
         shares: ``(M, K)``.
-        population_stability: Population stability index of each morning against the first ``(M,)``; beyond .25 the
-            customers have changed.
+        population_stability: Population stability index of each morning against the first ``(M,)``; beyond `CHANGED`
+            the customers are others than they were.
     """
 
     mornings: tuple[date, ...]

@@ -209,6 +209,7 @@ def calibrate_tables(
         sessions,
         shop,
         base,
+        segments,
         panel.frame,
         stock=tables.get("stock"),
         holes=skeleton.holes,

@@ -17,9 +17,11 @@ from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.customers.cleaning_sessions import CleanedSessions
 from xbopt.calibration.customers.demand import DemandModel, daily_orders, demand_model, order_shares
 from xbopt.calibration.customers.gamma_gamma import GammaGammaFit, ValueScore, fit_gamma_gamma, value_score
+from xbopt.calibration.customers.market_customers import cohort_fits, offer_fit
 from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS, PurchaseChance, purchase_chance
 from xbopt.calibration.customers.purchases import repeat_summary
 from xbopt.calibration.customers.quality import DataQuality, data_quality
+from xbopt.calibration.customers.segments import SegmentDrift, Segments, segment_drift
 from xbopt.calibration.intervals import Interval
 from xbopt.calibration.promotion_weeks import weeks_of_lines, weeks_of_panel
 from xbopt.calibration.promotions import PromotionProfile, promotion_profile
@@ -94,6 +96,23 @@ class SegmentValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CohortRepeat:
+    """How customers won in the same months come again.
+
+    Attributes:
+        first_month: The cohort's first month, as ``2011-04``; empty for those won on an offer, of all months.
+        customers: Customers won.
+        repeaters: Of these, the ones who were seen again.
+        second_order: Chance of a second order within 90 days.
+    """
+
+    first_month: str
+    customers: int
+    repeaters: int
+    second_order: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Insights:
     """What orders tell beside the scenario.
 
@@ -104,6 +123,8 @@ class Insights:
         demand: The coming four weeks: of all regions together first, then of each.
         buyers: Who buys within 90 days.
         values: What a purchase brings, by segment; empty where customers are not known.
+        cohorts: How customers won in the same quarter come again, and those won on an offer; without small ones.
+        drift: Shares of the segments month by month; None where customers are not known or the data are short.
     """
 
     quality: DataQuality
@@ -112,6 +133,8 @@ class Insights:
     demand: tuple[RegionDemand, ...]
     buyers: Told[Buyers]
     values: tuple[SegmentValue, ...]
+    cohorts: tuple[CohortRepeat, ...]
+    drift: SegmentDrift | None
 
 
 def insights_of(
@@ -119,6 +142,7 @@ def insights_of(
     sessions: CleanedSessions | None,
     shop: Shop,
     base: CustomerBase | None,
+    segments: Segments | None,
     panel: pl.DataFrame,
     *,
     stock: pl.DataFrame | None,
@@ -132,6 +156,7 @@ def insights_of(
         sessions: Clean sessions.
         shop: Sales of the regions.
         base: Their known customers.
+        segments: The rule that tells them apart.
         panel: Panel of the regions, for promotions where lines name no products.
         stock: Stock by day and product.
         holes: Days that orders, or a platform, tell nothing about.
@@ -144,6 +169,8 @@ def insights_of(
         demand=_demand(shop, holes, seed),
         buyers=Told(why_not="no_customers") if base is None else _told(lambda: _buyers(cleaned, shop, base, seed)),
         values=() if base is None else tuple(_value(base, segment) for segment in range(len(base.ids))),
+        cohorts=() if base is None else _cohorts(base),
+        drift=None if segments is None else _drift(cleaned, shop, segments),
     )
 
 
@@ -217,6 +244,27 @@ def _value(base: CustomerBase, segment: int) -> SegmentValue:
         fit = Told[GammaGammaFit](why_not="no_finite_mean")
     score = None if fit.value is None else _told(lambda: value_score(purchases, HORIZON_DAYS)).value
     return SegmentValue(segment=segment, fit=fit, score=score)
+
+
+def _cohorts(base: CustomerBase) -> tuple[CohortRepeat, ...]:
+    """By quarter in which customers were won, then those won on an offer."""
+    summary = repeat_summary(base.purchases)
+    fits = {**cohort_fits(summary), "": offer_fit(summary)}
+    return tuple(
+        CohortRepeat(
+            first_month=month,
+            customers=fit.customers,
+            repeaters=fit.repeaters,
+            second_order=fit.second_order(HORIZON_DAYS),
+        )
+        for month, fit in fits.items()
+        if fit is not None
+    )
+
+
+def _drift(cleaned: Cleaned, shop: Shop, segments: Segments) -> SegmentDrift | None:
+    drift = segment_drift(shop.with_its_customers(cleaned), segments)
+    return drift if len(segments.segments) > 1 and len(drift.mornings) > 1 else None
 
 
 def _forecast(lines: pl.DataFrame, span: tuple[date, date], shares: Mapping[str, float], seed: int) -> DemandModel:

@@ -8,7 +8,14 @@ from xbopt.calibration.intervals import Interval
 from xbopt.calibration.promotions import LAGS
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.insights import Insights, RegionDemand, SegmentValue
-from xbopt.reports.calibration.insight_words import buyer_lines, deal_lines, demand_lines, value_lines, why_not
+from xbopt.reports.calibration.insight_words import (
+    buyer_lines,
+    cohort_lines,
+    deal_lines,
+    demand_lines,
+    value_lines,
+    why_not,
+)
 from xbopt.reports.calibration.quality_words import quality_sentence
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -51,7 +58,7 @@ def insights_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, 
     """Deals, demand, buyers and order values; each None of a panel alone."""
     insights, base = calibration.insights, calibration.base
     if insights is None:
-        return {"deals": None, "demand": None, "buyers": None, "order_values": None}
+        return dict.fromkeys(("deals", "demand", "buyers", "order_values", "cohorts", "segments_by_month"))
     names = () if base is None else base.names
     return {
         "deals": _deals(insights, numbers),
@@ -63,6 +70,27 @@ def insights_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, 
         "order_values": {
             "segments": [_value(one, () if base is None else base.ids) for one in insights.values],
             "sentences": list(value_lines(insights.values, names, numbers)),
+        },
+        "cohorts": {
+            "quarters": [
+                {
+                    "first_month": one.first_month or None,
+                    "on_offer": not one.first_month,
+                    "customers": one.customers,
+                    "repeaters": one.repeaters,
+                    "second_order": _interval(one.second_order),
+                }
+                for one in insights.cohorts
+            ],
+            "sentences": list(cohort_lines(insights, names, numbers)),
+        },
+        "segments_by_month": None
+        if insights.drift is None
+        else {
+            "months": [str(morning) for morning in insights.drift.mornings],
+            "segments": [] if base is None else list(base.ids),
+            "shares": insights.drift.shares.tolist(),
+            "population_stability": insights.drift.population_stability.tolist(),
         },
     }
 

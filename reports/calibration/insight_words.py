@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from xbopt.calibration.customers.demand import HORIZON_DAYS, DemandModel
-from xbopt.calibration.scenario.insights import Buyers, Insights, RegionDemand, SegmentValue, Told, WhyNot
+from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS as BUYER_DAYS
+from xbopt.calibration.customers.segments import CHANGED
+from xbopt.calibration.scenario.insights import Buyers, CohortRepeat, Insights, RegionDemand, SegmentValue, Told, WhyNot
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import promotion_sentences
 
@@ -18,6 +20,7 @@ _WHY_NOT: Mapping[WhyNot, str] = {
     "another trade?",
 }
 ALL_REGIONS = "All regions"
+ON_OFFER = "On an offer"
 T = TypeVar("T")
 
 
@@ -110,3 +113,38 @@ def value_lines(values: Sequence[SegmentValue], names: Sequence[str], numbers: N
     if worse:
         lines.append(f"Held out, no better than each customer's own mean so far: {', '.join(worse)}.")
     return tuple(lines)
+
+
+def cohort_lines(insights: Insights, names: Sequence[str], numbers: NumberFormat) -> tuple[str, ...]:
+    """Whether customers won later come again as those before, and whether the segments moved."""
+    lines: list[str] = []
+    cohorts = [one for one in insights.cohorts if one.first_month]
+    if len(cohorts) > 1:
+        first, last = cohorts[0], cohorts[-1]
+        apart = last.second_order.low > first.second_order.high or last.second_order.high < first.second_order.low
+        said = "differently from" if apart else "no differently, as far as can be told, from"
+        lines.append(
+            f"Customers won from {last.first_month} on come again {said} those won from {first.first_month} on: "
+            f"{_chance(last, numbers)} against {_chance(first, numbers)} order a second time within "
+            f"{BUYER_DAYS} days."
+        )
+    if insights.drift is not None:
+        index, at = max(
+            zip(insights.drift.population_stability.tolist(), insights.drift.mornings, strict=True),
+            key=lambda pair: pair[0],
+        )
+        moved = "moved" if index > CHANGED else "stayed much as they were"
+        shares = ", ".join(
+            f"{name} {numbers.share(before)} then {numbers.share(now)}"
+            for name, before, now in zip(names, insights.drift.shares[0], insights.drift.shares[-1], strict=False)
+        )
+        lines.append(
+            f"The shares of the segments {moved} (index {numbers.decimal(index)} at most, on {numbers.day(at)}): "
+            f"{shares}."
+        )
+    return tuple(lines)
+
+
+def _chance(cohort: CohortRepeat, numbers: NumberFormat) -> str:
+    low, high = numbers.share(cohort.second_order.low), numbers.share(cohort.second_order.high)
+    return f"{numbers.share(cohort.second_order.value)} ({low} to {high})"

@@ -5,13 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from xbopt.calibration.customers.demand import DemandModel
-from xbopt.calibration.customers.purchase_chance import Model
+from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS, Model
+from xbopt.calibration.customers.segments import CHANGED, SegmentDrift
 from xbopt.calibration.intervals import Interval
 from xbopt.calibration.promotions import LAGS, PromotionProfile
 from xbopt.calibration.scenario.calibration import Calibration
-from xbopt.calibration.scenario.insights import Buyers, RegionDemand, SegmentValue
+from xbopt.calibration.scenario.insights import Buyers, CohortRepeat, RegionDemand, SegmentValue
 from xbopt.reports.calibration.charts import DEMAND_HEIGHT, demand_chart
-from xbopt.reports.calibration.insight_words import ALL_REGIONS, buyer_lines, deal_lines, demand_lines, value_lines
+from xbopt.reports.calibration.insight_words import (
+    ALL_REGIONS,
+    ON_OFFER,
+    buyer_lines,
+    cohort_lines,
+    deal_lines,
+    demand_lines,
+    value_lines,
+)
 from xbopt.reports.calibration.quality import QualityReport, quality_report
 from xbopt.reports.kit.figures import Column, Table, Value
 from xbopt.reports.kit.numbers import NumberFormat
@@ -45,6 +54,9 @@ class InsightReport:
         buyer_models: Scores of the models.
         value_lines: What is to be known of order values.
         values: What a purchase brings by segment.
+        cohort_lines: Whether customers of later quarters come again as those before, and whether segments moved.
+        cohorts: Second orders by quarter in which customers were won.
+        drift: Shares of segments month by month.
     """
 
     quality: QualityReport
@@ -60,6 +72,9 @@ class InsightReport:
     buyer_models: Table
     value_lines: tuple[str, ...]
     values: Table
+    cohort_lines: tuple[str, ...]
+    cohorts: Table
+    drift: Table
 
     def tables(self) -> dict[str, Table]:
         """Tables but those of the quality, by the name of their sheet."""
@@ -71,11 +86,13 @@ class InsightReport:
             "Buyers": self.buyers,
             "Buyer models": self.buyer_models,
             "Order values": self.values,
+            "Cohorts": self.cohorts,
+            "Segments by month": self.drift,
         }
 
     def lines(self) -> tuple[str, ...]:
         """All sentences, for a terminal or a sheet."""
-        return (*self.deal_lines, *self.demand_lines, *self.buyer_lines, *self.value_lines)
+        return (*self.deal_lines, *self.demand_lines, *self.buyer_lines, *self.value_lines, *self.cohort_lines)
 
 
 def insight_report(calibration: Calibration, numbers: NumberFormat) -> InsightReport:
@@ -100,6 +117,9 @@ def insight_report(calibration: Calibration, numbers: NumberFormat) -> InsightRe
         buyer_models=_buyer_models(buyers),
         value_lines=value_lines(values, names, numbers),
         values=_values(values, names),
+        cohort_lines=() if insights is None else cohort_lines(insights, names, numbers),
+        cohorts=_cohorts(() if insights is None else insights.cohorts),
+        drift=_drift(None if insights is None else insights.drift, names),
     )
 
 
@@ -110,6 +130,7 @@ def insight_sections(report: InsightReport, numbers: NumberFormat) -> tuple[Sect
         ("demand", "The coming four weeks", report.demand_lines, (report.demand,)),
         ("buyers", "Who buys again", report.buyer_lines, (report.buyers, report.buyer_models)),
         ("values", "What a purchase brings", ("", *report.value_lines), (report.values,)),
+        ("cohorts", "Customers over time", report.cohort_lines, (report.cohorts, report.drift)),
     )
     return tuple(
         Section(
@@ -310,4 +331,45 @@ def _values(values: Sequence[SegmentValue], names: Sequence[str]) -> Table:
         ),
         rows=tuple(rows),
         note="The mean is over customers who bought again, each counted once; orders of one day count as one purchase.",
+    )
+
+
+def _cohorts(cohorts: Sequence[CohortRepeat]) -> Table:
+    return Table(
+        key="cohorts",
+        title=f"Second orders within {HORIZON_DAYS} days, by quarter in which customers were won",
+        columns=(
+            Column("cohort", "Won from", "text"),
+            Column("customers", "Customers", "count"),
+            Column("repeaters", "Seen again", "count"),
+            Column("second_order", "Second order", "share", "Chance by the fitted types"),
+            Column("low", _LOW, "share"),
+            Column("high", _HIGH, "share"),
+        ),
+        rows=tuple(
+            (one.first_month or ON_OFFER, one.customers, one.repeaters, *_bounds(one.second_order)) for one in cohorts
+        ),
+        note="Cohorts too small for a model of their own are left out. Those won on an offer are of all quarters.",
+    )
+
+
+def _drift(drift: SegmentDrift | None, names: Sequence[str]) -> Table:
+    rows: tuple[tuple[Value, ...], ...] = ()
+    if drift is not None:
+        rows = tuple(
+            (morning, *shares, float(index))
+            for morning, shares, index in zip(
+                drift.mornings, drift.shares.tolist(), drift.population_stability, strict=True
+            )
+        )
+    return Table(
+        key="drift",
+        title="Shares of the segments, by month",
+        columns=(
+            Column("month", "On", "date"),
+            *(Column(f"segment_{n}", name, "share") for n, name in enumerate(names)),
+            Column("stability", "Index", "ratio", "Population stability index against the first of these months"),
+        ),
+        rows=rows,
+        note=f"Of all customers so far. An index beyond {CHANGED:g} says that the customers are others than before.",
     )

@@ -34,7 +34,7 @@ from xbopt.reports.calibration.workbook import write_calibration_xlsx
 from xbopt.reports.kit.page import html_page
 
 OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
-PARTS = ("deals", "demand", "buyers", "order_values")
+PARTS = ("deals", "demand", "buyers", "order_values", "cohorts")
 
 
 def shop_orders(people: int, days: int, seed: int = 5) -> pl.DataFrame:
@@ -230,12 +230,39 @@ def test_values_that_go_with_frequency_are_warned_of(made: Calibration) -> None:
     assert "who buys often spends more a purchase (correlation 0.50)" in lines[0]
 
 
+def test_customers_of_one_kind_come_again_alike_whenever_they_were_won(made: Calibration) -> None:
+    """The shop's customers are all of one kind: no quarter is told to be another, and shares of segments sum to 1."""
+    found = insights_in(made)
+    quarters = [one for one in found.cohorts if one.first_month]
+    assert len(quarters) > 1
+    assert all(one.second_order.low <= one.second_order.value <= one.second_order.high for one in quarters)
+    assert sum(one.customers for one in quarters) <= 700
+    report = build_calibration_report(made).insights
+    assert "no differently, as far as can be told" in report.cohort_lines[0]
+    assert [row[0] for row in report.cohorts.rows][: len(quarters)] == [one.first_month for one in quarters]
+    if found.drift is not None:
+        np.testing.assert_allclose(found.drift.shares.sum(axis=1), 1.0)
+        assert found.drift.population_stability[0] == 0.0
+    told = calibration_json(made, {})["cohorts"]
+    assert [one["first_month"] for one in told["quarters"] if not one["on_offer"]] == [
+        one.first_month for one in quarters
+    ]
+
+
 def test_same_seed_same_bytes(made: Calibration) -> None:
     assert made.cleaned is not None
     assert made.shop is not None
     assert made.skeleton is not None
     again = insights_of(
-        made.cleaned, None, made.shop, made.base, made.skeleton.panel, stock=None, holes=made.skeleton.holes, seed=0
+        made.cleaned,
+        None,
+        made.shop,
+        made.base,
+        made.segments,
+        made.skeleton.panel,
+        stock=None,
+        holes=made.skeleton.holes,
+        seed=0,
     )
     first, second = (json.dumps(calibration_json(one, {})) for one in (made, replace(made, insights=again)))
     assert first == second
