@@ -1,29 +1,19 @@
 """What reviews, returns and service contacts say of a shop, as a monthly index by region.
 
-Cheap on purpose: stars where there are stars, else words of a small list (`sentiment_words.csv`: English, German,
-French, Spanish, Chinese), which knows negation by one word before and neither irony nor grammar. A text that holds
-none of its words has no score. Texts are dropped once they are scored.
-
 The index is in standard deviations of single scores around the shop's own mean, so that 0 is the shop as usual, as in
 ``market.regions.sentiment`` of a scenario. Months of few scores are drawn to 0.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from math import log
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from xbopt.calibration.customers.cleaning import first_and_last_day
 from xbopt.core.arrays import FloatArray
-from xbopt.core.tables.rows import read_rows
-from xbopt.imports.engine.canonical import KINDS
-from xbopt.imports.tables import FEEDBACK
 
 PRIOR_SCORES = 20.0
 """A month's mean is drawn to the usual one as if so many usual scores had been seen besides."""
@@ -31,7 +21,6 @@ PRIOR_EVENTS = 10.0
 """The same for rates of returns and contacts."""
 LEAST_MONTHS = 12
 LARGEST = 2.0
-_NEGATIONS = frozenset("not no never nicht kein keine pas non no ni 不 没 没有".split())
 _DAYS_A_MONTH = 30.4
 
 
@@ -56,43 +45,6 @@ class SentimentIndex:
     start: float
     volatility: float | None
     half_life_days: float | None
-
-
-def text_score(text: str) -> float | None:
-    """Mean score of the known words of a text, -1 to 1; None where it holds none."""
-    lowered = text.lower()
-    words = re.findall(r"[^\W\d_]+", lowered)
-    known = _words()
-    found: list[float] = []
-    for place, word in enumerate(words):
-        if word in known and not _is_han(word):
-            turned = any(before in _NEGATIONS for before in words[max(place - 1, 0) : place])
-            found.append(-known[word] if turned else known[word])
-    # Chinese writes no spaces: its words are looked for inside the text, and turned by the sign before.
-    for word, score in known.items():
-        if _is_han(word):
-            found += [-score if before in _NEGATIONS else score for before in re.findall(f"(.?){word}", lowered)]
-    return float(np.mean(found)) if found else None
-
-
-def scored_feedback(rows: pl.DataFrame, *, best: float = 5.0, worst: float = 1.0) -> pl.DataFrame:
-    """Feedback as a table that holds no text: ``score`` from -1 to 1, by stars where given, else by words.
-
-    Args:
-        rows: Columns of `FEEDBACK` as far as known, and ``rating`` and ``text``.
-        best: The best rating there is.
-        worst: The worst.
-    """
-    middle, half = (best + worst) / 2.0, (best - worst) / 2.0
-    rating = pl.col("rating").cast(pl.Float64) if "rating" in rows.columns else pl.lit(None, dtype=pl.Float64)
-    stars = rows.select(((rating - middle) / half).clip(-1.0, 1.0).alias("score"))["score"]
-    texts = rows["text"].to_list() if "text" in rows.columns else [None] * rows.height
-    by_words = pl.Series("score", [None if text is None else text_score(str(text)) for text in texts], dtype=pl.Float64)
-    scored = rows.with_columns(stars.fill_null(by_words))
-    return scored.select(
-        (pl.col(name) if name in scored.columns else pl.lit(None).alias(name)).cast(KINDS[kind])
-        for name, kind in FEEDBACK.items()
-    )
 
 
 def sentiment_index(
@@ -194,13 +146,3 @@ def _by_month(rows: pl.DataFrame, at: Mapping[date, int]) -> list[tuple[float, f
         if month in at:
             found[at[month]] = (float(many), float(total or 0.0))
     return found
-
-
-def _is_han(word: str) -> bool:
-    return "\u4e00" <= word[0] <= "\u9fff"
-
-
-@cache
-def _words() -> Mapping[str, float]:
-    rows = read_rows(Path(__file__).with_name("sentiment_words.csv"), ("language", "word", "score"))
-    return {row.text("word"): row.number("score", low=-1.0, high=1.0) for row in rows}

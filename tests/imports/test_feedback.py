@@ -10,6 +10,7 @@ from tests.imports.conftest import Importing
 from xbopt.calibration.customers.sentiment import sentiment_index
 from xbopt.calibration.scenario.calibrate import calibrate
 from xbopt.imports.refusals import RefusedFileError
+from xbopt.imports.steps.review_texts import text_score
 
 MONTHS = [f"2025-{month:02d}-01" for month in range(1, 13)]
 TEMPLATE = "date,country,rating,reviews,returns,contacts\n" + "".join(
@@ -37,6 +38,38 @@ def test_single_reviews_named_by_hand_are_the_same_as_their_mean(importing: Impo
 def test_points_that_are_no_stars_are_refused(importing: Importing) -> None:
     with pytest.raises(RefusedFileError, match="stars from 1 to 5"):
         importing(TEMPLATE.replace("4.5", "9"))
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Great lamp", 1.0),
+        ("not good", -0.5),
+        ("Leider kaputt", -0.9),
+        ("很好", 0.9),
+        ("不推荐", -0.7),
+        ("It arrived", None),
+    ],
+)
+def test_words_are_scored_and_others_are_not(text: str, score: float | None) -> None:
+    assert text_score(text) == score
+
+
+def test_reviews_are_scored_by_stars_then_by_words_and_no_text_is_kept(importing: Importing, tmp_path: Path) -> None:
+    reviews = (
+        "date,country,rating,text\n2025-01-03,DE,5,kaputt sagt anna@example.com\n"
+        "2025-01-04,DE,,Leider kaputt\n2025-01-05,DE,3,\n2025-01-06,DE,,It arrived\n"
+    )
+    made = importing(reviews)
+    (file,) = made.provenance["files"]
+    assert file["profile"] == "reviews"
+    assert sum(file["dropped"].values()) == 1
+    table = made.table("feedback").sort("date")
+    assert table["score"].to_list() == [1.0, -0.9, 0.0]
+    assert table["kind"].unique().to_list() == ["review"]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert b"kaputt" not in kept
+    assert b"anna" not in kept
 
 
 def test_a_bad_month_shows_in_its_region_alone(importing: Importing) -> None:

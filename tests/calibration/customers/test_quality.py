@@ -11,8 +11,7 @@ from xbopt.calibration.customers.cleaning import clean
 from xbopt.calibration.customers.cleaning_rules import CleaningRules
 from xbopt.calibration.customers.cleaning_sessions import clean_sessions
 from xbopt.calibration.customers.quality import FindingCode, data_quality
-from xbopt.calibration.customers.sentiment import scored_feedback, sentiment_index, text_score
-from xbopt.imports.tables import FEEDBACK
+from xbopt.calibration.customers.sentiment import sentiment_index
 from xbopt.reports.calibration.quality_words import SENTENCES, quality_sentence
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -81,36 +80,6 @@ def test_sessions_that_contradict_themselves_are_out():
     assert cleaned.rows["more_orders_than_sessions"] == 1
     assert cleaned.rows["sessions_missing_or_negative"] == 1
     assert cleaned.sessions.height == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "score"),
-    [
-        ("Great lamp", 1.0),
-        ("not good", -0.5),
-        ("Leider kaputt", -0.9),
-        ("很好", 0.9),
-        ("不推荐", -0.7),
-        ("It arrived", None),
-    ],
-)
-def test_words_are_scored_and_others_are_not(text, score):
-    assert text_score(text) == score
-
-
-def test_stars_go_before_words_and_no_text_is_kept():
-    rows = pl.DataFrame(
-        {
-            "date": [FIRST] * 3,
-            "country": ["DE"] * 3,
-            "kind": ["review"] * 3,
-            "rating": [5.0, None, 3.0],
-            "text": ["kaputt, anna@example.com", "kaputt", None],
-        }
-    )
-    scored = scored_feedback(rows)
-    assert scored.columns == list(FEEDBACK)
-    assert scored["score"].to_list() == [1.0, -0.9, 0.0]
 
 
 def test_a_bad_month_of_reviews_and_returns_shows_and_few_scores_say_little():
