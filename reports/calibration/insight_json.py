@@ -58,9 +58,8 @@ def insights_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, 
     """Deals, demand, buyers and order values; each None of a panel alone."""
     insights, base = calibration.insights, calibration.base
     if insights is None:
-        parts: tuple[str, ...] = ("deals", "demand", "buyers", "order_values", "cohorts", "segments_by_month")
-        nothing: dict[str, object] = dict.fromkeys(parts)
-        return nothing
+        whole = {"deals": None, "demand": None, "buyers": None, "order_values": None}
+        return {**whole, "cohorts": None, "segments_by_month": None}
     names = () if base is None else base.names
     return {
         "deals": _deals(insights, numbers),
