@@ -9,10 +9,15 @@ The prior itself has uniform ranks: what the data tell stands beside, as the mea
 row a parameter; it fails below 0.01, and 1 in 100 does so by chance.
 
     python -m benchmarks.bench_sbc [--fits 200] [--first 0] [--weeks 48] [--draws 99] [--tiny] [--csv FILE]
+                                   [--ranks FILE.jsonl]...
+
+``--ranks`` keeps the ranks of each fit as it ends, and a run that is started again goes on after them. Several files,
+written by runs of other seeds at the same time, are read together: the first is written to.
 """
 
 import argparse
 import csv
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,23 +107,58 @@ def rank_one(
 
 
 def study(
-    scenario: Scenario, fits: range, *, weeks: int, draws: int = DRAWS, worlds: int = NOISE_WORLDS
+    scenario: Scenario,
+    fits: range,
+    *,
+    weeks: int,
+    draws: int = DRAWS,
+    worlds: int = NOISE_WORLDS,
+    kept: Sequence[Path] = (),
 ) -> dict[str, Ranks]:
-    """Ranks by name over fits, each of a market of its own."""
+    """Ranks by name over fits, each of a market of its own.
+
+    Args:
+        scenario: The prior's market.
+        fits: Seeds.
+        weeks: Scored weeks.
+        draws: Draws of each posterior.
+        worlds: Sampled worlds behind the noise.
+        kept: Files of ranks: fits that stand there are not made again, and those made are added to the first.
+    """
     days = WARM_UP_DAYS + 7 * weeks
-    collected: dict[str, Ranks] = {}
+    by_seed = _kept_ranks(kept, weeks, draws)
     for seed in fits:
+        if seed in by_seed:
+            continue
         planned = planned_panel(START, varied_spend(scenario, days, seed=seed), deal_weeks(scenario, days))
         started = time.process_time()
         market = known_market(scenario, planned, seed=seed)
         fit, found = rank_one(scenario, market, draws=draws, worlds=worlds, seed=seed)
+        by_seed[seed] = found
+        if kept:
+            with kept[0].open("a") as file:
+                file.write(json.dumps({"seed": seed, "weeks": weeks, "draws": draws, "ranks": found}) + "\n")
+        seconds = time.process_time() - started
+        print(f"  fit {seed}: {seconds:.0f} s, chi-square {fit.chi_square:.2f}", flush=True)
+    collected: dict[str, Ranks] = {}
+    for _, found in sorted(by_seed.items()):
         for name, (rank, ratio) in found.items():
             ranks = collected.setdefault(name, Ranks())
             ranks.ranks.append(rank)
             ranks.ratios.append(ratio)
-        seconds = time.process_time() - started
-        print(f"  fit {seed}: {seconds:.0f} s, chi-square {fit.chi_square:.2f}", flush=True)
     return collected
+
+
+def _kept_ranks(files: Sequence[Path], weeks: int, draws: int) -> dict[int, dict[str, tuple[int, float]]]:
+    """Ranks by seed of files, of studies of the same length and draws."""
+    found: dict[int, dict[str, tuple[int, float]]] = {}
+    for path in files:
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            one = json.loads(line)
+            if (one["weeks"], one["draws"]) != (weeks, draws):
+                raise SystemExit(f"{path} holds ranks of {one['weeks']} weeks and {one['draws']} draws.")
+            found[one["seed"]] = {name: (int(rank), float(ratio)) for name, (rank, ratio) in one["ranks"].items()}
+    return found
 
 
 def table(collected: Mapping[str, Ranks], draws: int) -> list[Row]:
@@ -180,13 +220,21 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--csv", type=Path, help="write the table here too")
+    parser.add_argument("--ranks", type=Path, action="append", default=[], help="keep and go on from ranks here")
     parser.add_argument("--tiny", action="store_true", help="two short fits")
     options = parser.parse_args()
     fits, weeks, draws, worlds = options.fits, options.weeks, options.draws, NOISE_WORLDS
     if options.tiny:
         fits, weeks, draws, worlds = 2, 8, 19, 32
     first = options.first
-    collected = study(load_scenario("quickstart"), range(first, first + fits), weeks=weeks, draws=draws, worlds=worlds)
+    collected = study(
+        load_scenario("quickstart"),
+        range(first, first + fits),
+        weeks=weeks,
+        draws=draws,
+        worlds=worlds,
+        kept=options.ranks,
+    )
     rows = table(collected, draws)
     print_table(rows)
     if options.csv:
