@@ -3,8 +3,9 @@
 import getpass
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -39,12 +40,30 @@ ByOption = Annotated[
 ]
 
 
-@contextmanager
-def campaigns_of(store: str) -> "Generator[CampaignBook]":
-    """The campaigns of a store, by its URL.
+TodayOption = Annotated[
+    str | None, typer.Option("--today", metavar="DATE", help="The day of asking; by the clock where left out.")
+]
+
+
+def today_of(text: str | None) -> date:
+    """The day of asking.
 
     Raises:
-        UsageError: The URL names no store.
+        UsageError: The text is no date.
+    """
+    return datetime.now(UTC).date() if text is None else day_of("--today", text)
+
+
+@contextmanager
+def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "Generator[CampaignBook]":
+    """The campaigns of a store, by its URL.
+
+    Args:
+        store: The URL.
+        use: To ``begin`` a campaign, which makes a store where there is none; to ``add`` to one; to ``read``.
+
+    Raises:
+        UsageError: The URL names no store, or there is none.
         StoreError: The store cannot be opened.
     """
     from xbopt.core.extras import need_extra
@@ -53,7 +72,9 @@ def campaigns_of(store: str) -> "Generator[CampaignBook]":
     from xbopt.campaigns.books.campaign_book import CampaignBook
     from xbopt.service.store.opening import open_store
 
-    opened = open_store(store, wait_seconds=30.0)
+    if use == "add":
+        open_store(store, wait_seconds=30.0, read_only=True).close()  # so that a mistyped name makes no file
+    opened = open_store(store, wait_seconds=30.0, read_only=use == "read")
     try:
         yield CampaignBook(opened)
     finally:
@@ -104,7 +125,7 @@ def open_command(
         chosen: ScheduledPolicy = shelf.plan(plan or "baseline")
         deciding = None if policy is None else _deciding(policy, market)
     event = opening(market, chosen, policy=deciding, four_eyes=four_eyes)
-    with campaigns_of(store) as book:
+    with campaigns_of(store, "begin") as book:
         record = book.open(name, event, actor=who(by))
     money = float(record.plan.spend_base.sum())
     if as_json:
@@ -161,7 +182,7 @@ def _deciding(name: str, market: "MarketParameters") -> "DecidingPolicy":
 @app.command(name="list")
 def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
     """The campaigns of a store."""
-    with campaigns_of(store) as book:
+    with campaigns_of(store, "read") as book:
         records = [book.load(name) for name in book.names()]
     rows = [
         {
@@ -270,12 +291,14 @@ def approve_command(
     name: NameArgument,
     proposal: Annotated[str, typer.Argument(metavar="ID", help="The proposal, as p1.")],
     store: StoreOption,
+    today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a proposal the plan of its days, and commit its money."""
+    asked = today_of(today)
     with campaigns_of(store) as book:
-        record = book.approve(name, proposal, actor=who(by))
+        record = book.approve(name, proposal, actor=who(by), today=asked)
     approved = record.proposal(proposal)
     first, last = (record.scenario.date_of(day) for day in (approved.days.first_day, approved.days.end_day - 1))
     money = float(approved.days.spend_base.sum())

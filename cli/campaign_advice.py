@@ -1,12 +1,11 @@
 """``xbopt campaign status``, ``propose``, ``book`` and ``close``: what to do next, and what is left of it."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, who
+from xbopt.cli.campaign import ByOption, NameArgument, TodayOption, app, campaigns_of, today_of, who
 from xbopt.cli.options import HtmlOption, JsonOption, StoreOption, check_outputs, day_of, policy_or_bundle
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
 from xbopt.core.errors import CampaignError, UsageError
@@ -22,9 +21,7 @@ def status_command(
     name: NameArgument,
     store: StoreOption,
     report: HtmlOption = None,
-    today: Annotated[
-        str | None, typer.Option("--today", metavar="DATE", help="The day of asking; by the clock where left out.")
-    ] = None,
+    today: TodayOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Where a campaign stands: its money, what came against the model, what was learnt, alarms and what they want."""
@@ -35,8 +32,8 @@ def status_command(
     from xbopt.reports.campaign.words import CampaignWords
 
     check_outputs({"--report": (report, ".html")})
-    asked = datetime.now(UTC).date() if today is None else day_of("--today", today)
-    with campaigns_of(store) as book:
+    asked = today_of(today)
+    with campaigns_of(store, "read") as book:
         standing = Standing(book.load(name))
     scenario = standing.scenario
     with stage_bar(quiet=as_json) as on_progress:
@@ -70,13 +67,14 @@ def propose_command(
     store: StoreOption,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATE", help="First day; the first that is not known where left out."),
+        typer.Option("--from", metavar="DATE", help="First day; the first that is not over where left out."),
     ] = None,
     until: Annotated[
         str | None,
         typer.Option("--until", metavar="DATE", help="Last day; that of the campaign where left out."),
     ] = None,
     report: HtmlOption = None,
+    today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,14 +87,16 @@ def propose_command(
     from xbopt.reports.campaign.words import CampaignWords
 
     check_outputs({"--report": (report, ".html")})
+    asked = today_of(today)
     with campaigns_of(store) as book:
         standing = Standing(book.load(name))
         record, scenario = standing.record, standing.scenario
-        start = standing.today if first is None else (day_of("--from", first) - scenario.start).days
+        this_day = (asked - scenario.start).days
+        start = record.open_from(this_day) if first is None else (day_of("--from", first) - scenario.start).days
         end = scenario.days if until is None else (day_of("--until", until) - scenario.start).days + 1
         with stage_bar(quiet=as_json) as on_progress:
             on_progress("planning the days ahead", 0, 0)
-            found = propose(standing, first_day=start, end_day=end, policy=_policy_of(standing))
+            found = propose(standing, first_day=start, end_day=end, policy=_policy_of(standing), this_day=this_day)
         figures = found.figures
 
         def event(now: "CampaignRecord") -> Proposed:
@@ -178,13 +178,17 @@ def book_command(
     ] = None,
     currency: Annotated[str, typer.Option("--currency", help="Currency of the account.")] = "",
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.0, help="What one unit of it costs in base currency today.")
+        float | None, typer.Option("--rate", help="What one unit of it costs in base currency today.")
     ] = None,
     zone: Annotated[str, typer.Option("--zone", help="Time zone of the account, as Europe/Berlin.")] = "",
     each: Annotated[
         Literal["run", "mean"],
         typer.Option("--each", help="A sheet for each run of days with equal budgets, or one with the mean day."),
     ] = "run",
+    again: Annotated[
+        bool, typer.Option("--again", help="In place of what other platforms were booked for the same cells and days.")
+    ] = False,
+    today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -193,7 +197,7 @@ def book_command(
 
     book_days(
         name, proposal, platform, store=store, template=template, out=out, mapping=mapping, currency=currency,
-        rate=rate, zone=zone, each=each, actor=who(by), as_json=as_json,
+        rate=rate, zone=zone, each=each, again=again, today=today_of(today), actor=who(by), as_json=as_json,
     )  # fmt: skip
 
 

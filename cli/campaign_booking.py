@@ -1,5 +1,7 @@
 """Upload sheets of a campaign, written, read back and told."""
 
+from contextlib import ExitStack
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -7,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from xbopt.cli.campaign import campaigns_of
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
 from xbopt.core.errors import CampaignError, UsageError
+from xbopt.core.files import replace_file
 
 if TYPE_CHECKING:
     from xbopt.campaigns.books.record import CampaignRecord
+    from xbopt.campaigns.standing import Standing
     from xbopt.core.decisions.planned_days import PlannedDays
 
 PLAN = "plan"
@@ -30,6 +34,8 @@ def book_days(
     rate: float | None,
     zone: str,
     each: Literal["run", "mean"],
+    again: bool,
+    today: date,
     actor: str,
     as_json: bool,
 ) -> None:
@@ -44,6 +50,7 @@ def book_days(
     from xbopt.campaigns.booking.mapping import read_mapping
     from xbopt.campaigns.booking.platform import booking_platform
     from xbopt.campaigns.booking.read_back import read_back
+    from xbopt.campaigns.books.bookings import check_booking
     from xbopt.campaigns.books.events import Booked, BookedFile, PlanBytes
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.booking_words import booked_sentences, booking_json, check_file
@@ -52,62 +59,75 @@ def book_days(
     if not out.is_dir():
         raise UsageError(f"There is no folder {out}; create it first, or write elsewhere with -o.")
     with campaigns_of(store) as book:
-        record = book.load(name)
-        days = _days_of(record, proposal)
-        scenario = record.scenario
+        standing = Standing(book.load(name))
+        record, scenario = standing.record, standing.scenario
+        days = _days_of(standing, proposal, (today - scenario.start).days)
         rows = None if mapping is None else read_mapping(mapping)
         told = read_export(template, booking_platform(platform)).currencies if template is not None else ()
         account = account_of(scenario, currency=currency, base_per_unit=rate, timezone=zone, told=told)
         label = sha256(f"{name}/{proposal}".encode()).hexdigest()[:8]
         made = write_sheets(days, scenario, platform, template, rows, account=account, by=each, label=label)
-        again = read_back(made.sheets, platform, template, scenario, rows, account=account, days=days)
-        difference = float(abs(again.spend_base - made.booked.spend_base).sum())
+        back = read_back(made.sheets, platform, template, scenario, rows, account=account, days=days)
+        difference = float(abs(back.spend_base - made.booked.spend_base).sum())
         if difference > _SAME * max(made.booked_total_base, 1.0):
             raise CampaignError(
                 f"The sheets of {made.platform.title} do not say what was to be written, so none was. Export again, as "
                 "it comes from the platform, and book anew."
             )
-        standing = Standing(record)
-        plan, whole = record.plan, made.carried_out(days)
-        gains = None
-        if days.first_day >= standing.today:
-            with stage_bar(quiet=as_json) as on_progress:
-                on_progress("playing what will be booked", 0, 0)
-                gains = gains_of(standing, days.put_into(plan), [whole.put_into(plan)])[0]
         files = [BookedFile(name=file, sha256=sha256(content).hexdigest()) for file, content in made.sheets.items()]
-        for file, content in made.sheets.items():
-            (out / file).write_bytes(content)
-        check = out / f"check-{platform}-{label}.csv"
-        check.write_bytes(check_file(made))
         event = Booked(
             proposal="" if proposal == PLAN else proposal,
             platform=platform,
             days=PlanBytes.of(made.booked),
             channels=list(made.channels),
             files=files,
+            share=made.share.ravel().tolist(),
+            again=again,
         )
-        book.add(name, lambda _: event, actor=actor)
+        replaced = check_booking(record, event)
+        plan, whole = record.plan, made.carried_out(days)
+        with stage_bar(quiet=as_json) as on_progress:
+            on_progress("playing what will be booked", 0, 0)
+            gains = gains_of(standing, days.put_into(plan), [whole.put_into(plan)])[0]
+
+        def booked(now: "CampaignRecord") -> Booked:
+            if now.number != record.number:
+                raise CampaignError(f"Something was done with {name} meanwhile; book again.")
+            return event
+
+        check = out / f"check-{platform}-{label}.csv"
+        contents = {**{out / file: content for file, content in made.sheets.items()}, check: check_file(made)}
+        with ExitStack() as written:  # files get their names once the booking is stored, or not at all
+            for path, content in contents.items():
+                written.enter_context(replace_file(path)).write_bytes(content)
+            book.add(name, booked, actor=actor)
     told_of = booking_json(made, gains, difference)
     if as_json:
         print_json({**told_of, "files": [str(out / one.name) for one in files], "check": str(check)})
         return
     console = result_console()
-    for sentence in booked_sentences(made, gains, CampaignWords(scenario, terminal_numbers(scenario.base_currency))):
+    words = CampaignWords(scenario, terminal_numbers(scenario.base_currency))
+    for sentence in booked_sentences(made, gains, words, replaced=replaced):
         console.print(sentence, markup=False)
     for one in files:
         say(f"Sheet: {out / one.name}")
     say(f"Check: {check} ({len(made.check)} cells that are not what the plan asks for)")
 
 
-def _days_of(record: "CampaignRecord", proposal: str) -> "PlannedDays":
-    """The days to be booked that are not over.
+def _days_of(standing: "Standing", proposal: str, this_day: int) -> "PlannedDays":
+    """The days to be booked that are not over, with the money that may still go out on them.
 
     Raises:
-        CampaignError: The proposal is not approved, or all its days are over.
+        CampaignError: The campaign is closed, the proposal is not approved, its days are over, or nothing is left for
+            them.
     """
+    from xbopt.campaigns.advice.days_ahead import carried_on, still_granted, whole_plan
     from xbopt.core.decisions.planned_days import PlannedDays
 
-    first = record.known_until
+    record = standing.record
+    if record.closed is not None:
+        raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is booked any more.")
+    first = record.open_from(this_day)
     if proposal == PLAN:
         end = record.scenario.days
     else:
@@ -120,7 +140,14 @@ def _days_of(record: "CampaignRecord", proposal: str) -> "PlannedDays":
         first, end = max(first, found.days.first_day), found.days.end_day
     if first >= end:
         raise CampaignError(f"All days of {proposal} are over; there is nothing left to book.")
-    return PlannedDays.of(record.plan, first, end)
+    carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
+    days = PlannedDays.of(whole_plan(record, still_granted(record, carry)), first, end)
+    if not days.spend_base.any():
+        raise CampaignError(
+            f"No money may go out on the days of {proposal}: none is committed for them, or none is left. "
+            f"xbopt campaign status {record.name} says what there is."
+        )
+    return days
 
 
 def _tell_formats(*, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from xbopt.campaigns.advice.alarm import SEVERITIES, Alarm
+from xbopt.campaigns.advice.alarm import SEVERITIES, AdviceCode, Alarm
 from xbopt.campaigns.advice.data_alarms import level_of, missing_data
 from xbopt.campaigns.advice.day_sums import DaySums
 from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
@@ -25,6 +25,8 @@ from xbopt.core.decisions.planned_days import PlannedDays
 
 _MOST_VALUED = 3
 _LIKELY = 0.5
+_OF_CLOSED: tuple[AdviceCode, ...] = ("tell_missing", "check_currency")
+"""What can still be done when a campaign is closed: its days can be told and corrected."""
 _SUDDEN_DAYS = 3
 
 
@@ -56,10 +58,12 @@ def alarms_of(
         *_changed(standing, sums, drift),
         *_stock(outlook),
         *missing_data(standing, this_day),
-        *_waiting(standing),
+        *_waiting(standing, this_day),
     ]
-    if outlook is not None and standing.record.closed is None:
-        found = _valued(standing, found)
+    if standing.record.closed is not None:
+        found = [alarm for alarm in found if alarm.advice in _OF_CLOSED]
+    elif outlook is not None:
+        found = _valued(standing, found, this_day)
     return tuple(sorted(found, key=lambda alarm: (SEVERITIES.index(alarm.severity), -abs(alarm.worth_base or 0.0))))
 
 
@@ -114,7 +118,7 @@ def _stock(outlook: Outlook | None) -> list[Alarm]:
     ]
 
 
-def _waiting(standing: Standing) -> list[Alarm]:
+def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
     waits = standing.record.open_proposal
     if waits is None:
         return []
@@ -123,7 +127,7 @@ def _waiting(standing: Standing) -> list[Alarm]:
         Alarm(
             code="proposal_waits",
             severity="warning" if since > 0 else "info",
-            advice="approve" if waits.days.first_day >= standing.today else "propose",
+            advice="approve" if waits.days.first_day >= standing.record.open_from(this_day) else "propose",
             figures={"first_day": float(waits.days.first_day), "days_since": float(since)},
             worth_base=_said_worth(waits.figures),
         )
@@ -138,13 +142,16 @@ def _said_worth(figures: bytes) -> float | None:
         return None
 
 
-def _valued(standing: Standing, found: list[Alarm]) -> list[Alarm]:
+def _valued(standing: Standing, found: list[Alarm], this_day: int | None) -> list[Alarm]:
     """The alarms with what their advice is worth: re-planning once for all, and other ways to go on in one play."""
     carry = carried_on(standing.record, standing.market, standing.tracked.state, standing.today)
     worth: dict[int, float] = {}
     advised = [n for n, alarm in enumerate(found) if alarm.advice == "propose"]
+    first, days = standing.record.open_from(this_day), standing.scenario.days
     if advised:
-        gain = propose(standing, first_day=standing.today, end_day=standing.scenario.days).figures.gains.reward.mean
+        gain = 0.0
+        if first < days:
+            gain = propose(standing, first_day=first, end_day=days, this_day=this_day).figures.gains.reward.mean
         for n in advised:
             if gain > 0.0:
                 worth[n] = gain

@@ -91,6 +91,18 @@ def carried_on(record: CampaignRecord, market: MarketParameters, state: MarketSt
     return ahead.made()[0]
 
 
+def still_granted(record: CampaignRecord, carry: PlannedDays) -> PlannedDays:
+    """What may still go out: what is committed for the days ahead, cut by what is left.
+
+    Args:
+        record: The campaign; once it is closed nothing goes out.
+        carry: Its rest as `carried_on` gives it.
+    """
+    committed = record.ledger.committed_base[carry.first_day : carry.end_day]
+    spend = np.minimum(committed, carry.spend_base) if record.closed is None else np.zeros(committed.shape)
+    return replace(carry, spend_base=spend)
+
+
 def free_ledger(record: CampaignRecord, first_day: int, end_day: int) -> Remaining:
     """What days may spend together if the proposal that waits gives way."""
     return record.ledger.without_reserved().remaining(first_day, end_day)

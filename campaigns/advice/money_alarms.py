@@ -6,7 +6,6 @@ import numpy as np
 
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.pace import Pace
-from xbopt.campaigns.books.record import carried_out
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray
 
@@ -24,7 +23,7 @@ def spending_nothing(standing: Standing) -> list[Alarm]:
     days = np.flatnonzero(ledger.is_spent)[-NOTHING_DAYS:]
     if len(days) < NOTHING_DAYS:
         return []
-    granted = carried_out(standing.record).spend_base[days].sum(axis=2) * standing.market.shocks.available[days]
+    granted = ledger.committed_base[days].sum(axis=2) * standing.market.shocks.available[days]
     spent = ledger.spent_base[days].sum(axis=2)
     silent = ((granted > 0.0) & (spent <= _SMALL * granted)).all(axis=0)
     return [
@@ -127,9 +126,9 @@ def jumps_of_spend(standing: Standing) -> list[Alarm]:
     """The last day of each place, among the last told ones, on which spend was in another unit than grants."""
     ledger, scenario = standing.record.ledger, standing.scenario
     days = np.flatnonzero(ledger.is_spent)[-_RECENT_DAYS:]
-    granted = carried_out(standing.record).spend_base[days].sum(axis=2)
+    granted = ledger.committed_base[days].sum(axis=2)
     spent = ledger.spent_base[days].sum(axis=2)
-    large = granted >= _SMALL * granted.sum(axis=(1, 2), keepdims=True)
+    large = (granted > 0.0) & (granted >= _SMALL * granted.sum(axis=(1, 2), keepdims=True))
     factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
     # A channel that spends next to nothing is another matter.
     off = (factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL))

@@ -106,7 +106,13 @@ class ProposedDays:
 
 
 def propose(
-    standing: Standing, *, first_day: int, end_day: int, policy: Policy | None = None, seed: int = 0
+    standing: Standing,
+    *,
+    first_day: int,
+    end_day: int,
+    policy: Policy | None = None,
+    seed: int = 0,
+    this_day: int | None = None,
 ) -> ProposedDays:
     """Propose some days.
 
@@ -121,13 +127,14 @@ def propose(
         end_day: The day after the last one.
         policy: Decides; None solves the plan again.
         seed: Seed of what a policy draws; its stream is named by campaign and proposal.
+        this_day: Today by the calendar, as a day of the horizon; days before it are over. None asks no clock.
 
     Raises:
         CampaignError: The campaign is closed, or the days are over, none, or none of the campaign's.
         PolicyError: The policy's probabilities are no distribution.
         DecisionError: The policy's decision does not fit the campaign.
     """
-    _check(standing, first_day, end_day)
+    _check(standing, first_day, end_day, this_day)
     record, market = standing.record, standing.market
     carry = carried_on(record, market, standing.tracked.state, standing.today)
     before = _followed(standing.tracked, carry, first_day)
@@ -169,17 +176,18 @@ def propose(
     return ProposedDays(days=proposed, figures=figures, choice=None if worse else choice)
 
 
-def _check(standing: Standing, first_day: int, end_day: int) -> None:
+def _check(standing: Standing, first_day: int, end_day: int, this_day: int | None) -> None:
     record, scenario = standing.record, standing.scenario
+    opens = record.open_from(this_day)
     if record.closed is not None:
         raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is proposed any more.")
-    if not standing.today <= first_day < end_day <= scenario.days:
-        if standing.today >= scenario.days:
+    if not opens <= first_day < end_day <= scenario.days:
+        if opens >= scenario.days:
             raise CampaignError(f"All days of {record.name} are over; xbopt campaign close ends it.")
         raise CampaignError(
-            f"Days from {standing.today} to {scenario.days - 1} of {record.name} can be proposed "
-            f"({scenario.date_of(standing.today)} to {scenario.date_of(scenario.days - 1)}); asked were {first_day} to "
-            f"{end_day - 1}."
+            f"Days from {opens} to {scenario.days - 1} of {record.name} can be proposed "
+            f"({scenario.date_of(opens)} to {scenario.date_of(scenario.days - 1)}); asked were {first_day} to "
+            f"{end_day - 1} ({scenario.date_of(first_day)} to {scenario.date_of(end_day - 1)})."
         )
 
 

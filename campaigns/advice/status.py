@@ -10,13 +10,13 @@ from scipy.special import stdtrit
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.alarms import alarms_of
 from xbopt.campaigns.advice.day_sums import DaySums, Sums, day_sums
-from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
+from xbopt.campaigns.advice.days_ahead import carried_on, still_granted, whole_plan
 from xbopt.campaigns.advice.drift import Drift, drifts
 from xbopt.campaigns.advice.outlook import Outlook, outlook_of
 from xbopt.campaigns.advice.pace import Pace, paces
-from xbopt.campaigns.books.record import carried_out
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.posterior import Learnt
+from xbopt.core.arrays import FloatArray
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS
 
 Measure = Literal["visits", "orders", "sales_base"]
@@ -31,8 +31,8 @@ class Money:
         budget_base: For the whole horizon.
         spent_base: What told days cost.
         untold_base: What was granted for days that are over and whose spend nobody told.
-        ahead_base: What is granted for the days ahead.
-        left_base: What nothing is granted of.
+        ahead_base: What may still go out on the days ahead: what is committed for them, cut by what is left.
+        left_base: What nothing is granted of; of a closed campaign, what was not spent.
         overspent_base: By how much more than the budget the days count.
         paces: Everything, regions, channels, and channels in regions.
     """
@@ -114,9 +114,9 @@ class Status:
         results: Results to date; those of which nothing was told are left out.
         learnt: What was learnt of the market; what cannot be compared is left out.
         drift: Changes against the model, the clearest first.
-        outlook: If it is carried on; None when all days are over.
+        outlook: If it is carried on; None when all days are over, or it is closed.
         missing_days: Days that are over and of which nothing is known.
-        waiting: Names of proposals that wait for approval.
+        waiting: Names of proposals that wait for approval; none once it is closed.
         alarms: What needs somebody, the gravest first.
     """
 
@@ -149,11 +149,11 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
     record, scenario = standing.record, standing.scenario
     sums = day_sums(standing.tracked, seed=standing.seed)
     changed = drifts(sums, campaign_days=scenario.days)
-    money = _money(standing)
-    ahead = None
-    if standing.today < scenario.days:
+    ahead, granted = None, np.zeros((0, *scenario.limits.locked.shape))
+    if standing.today < scenario.days and record.closed is None:
         carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
-        ahead = outlook_of(standing, whole_plan(record, carry))
+        ahead, granted = outlook_of(standing, whole_plan(record, carry)), still_granted(record, carry).spend_base
+    money = _money(standing, granted)
     return Status(
         campaign=record.name,
         today=standing.today,
@@ -166,7 +166,7 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
         drift=changed,
         outlook=ahead,
         missing_days=record.missing_days,
-        waiting=tuple(name for name, one in record.proposals.items() if one.state == "open"),
+        waiting=() if record.open_proposal is None or record.closed is not None else (record.open_proposal.id,),
         alarms=alarms_of(standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
     )
 
@@ -238,23 +238,25 @@ def _result(measure: Measure, region: str | None, source: str | None, sums: Sums
     ]
 
 
-def _money(standing: Standing) -> Money:
+def _money(standing: Standing, ahead_base: FloatArray) -> Money:
+    """Money, with what may still go out on the days ahead ``(N, R, S, C)``."""
     ledger, today = standing.record.ledger, standing.today
     counted, told = ledger.counted_base, ledger.is_spent
     over = np.arange(len(counted)) < today
-    granted = carried_out(standing.record).spend_base
+    spent, untold = float(ledger.spent_base[told].sum()), float(counted[over & ~told].sum())
+    ahead, budget = float(ahead_base.sum()), ledger.limits.total_base
     return Money(
-        budget_base=ledger.limits.total_base,
-        spent_base=float(ledger.spent_base[told].sum()),
-        untold_base=float(counted[over & ~told].sum()),
-        ahead_base=float(counted[~over & ~told].sum()),
-        left_base=max(ledger.limits.total_base - float(counted.sum()), 0.0),
+        budget_base=budget,
+        spent_base=spent,
+        untold_base=untold,
+        ahead_base=ahead,
+        left_base=max(budget - spent - untold - ahead, 0.0),
         overspent_base=ledger.overspent_base,
         paces=paces(
-            granted.sum(axis=2),
+            ledger.committed_base.sum(axis=2),
             ledger.spent_base.sum(axis=2),
             told,
-            counted[~over & ~told].sum(axis=(0, 2)),
+            ahead_base.sum(axis=(0, 2)),
             standing.scenario.regions,
             standing.scenario.channels,
         ),

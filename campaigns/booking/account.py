@@ -1,5 +1,6 @@
 """The account that a platform bills: its currency, its clock, and what its money is worth."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -78,10 +79,16 @@ def account_of(
             f"In which currency is the account kept? The plan's regions have {', '.join(own)}; say one with --currency."
         )
     chosen = currency or (named or own)[0]
-    known = scenario.document.market.currencies
+    known, base = scenario.document.market.currencies, scenario.base_currency
+    if base_per_unit is not None and not 0.0 < base_per_unit < math.inf:
+        raise UsageError(f"--rate {base_per_unit:g} is no rate; say what one {chosen} costs in {base} today.")
+    if base_per_unit not in (None, 1.0) and chosen == base:
+        raise UsageError(
+            f"The account is kept in {base}, the scenario's own currency, whose rate is 1. Leave --rate out, or say "
+            "the account's currency with --currency."
+        )
     rate = base_per_unit or (known[chosen].rate if chosen in known else None)
     if rate is None:
-        base = scenario.base_currency
         raise UsageError(
             f"The scenario has no rate of {chosen}. Say with --rate what one {chosen} costs in {base} today."
         )

@@ -6,6 +6,7 @@ was faster, nothing is stored, and the caller reads again and decides anew.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from xbopt.campaigns.books.events import Approved, Event, Opened, new_entry
@@ -173,16 +174,29 @@ class CampaignBook:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def approve(self, name: str, proposal: str, *, actor: str = "", request: str = "") -> CampaignRecord:
+    def approve(
+        self, name: str, proposal: str, *, actor: str = "", request: str = "", today: date | None = None
+    ) -> CampaignRecord:
         """Make a proposal the plan of its days; what a policy drew for it is stored in the same transaction.
 
+        Args:
+            name: The campaign.
+            proposal: Its name.
+            actor: Who approves.
+            request: As of `add`.
+            today: Today by the calendar; None asks no clock.
+
         Raises:
-            CampaignError: It cannot be approved, or not by this person.
+            CampaignError: It cannot be approved, or not by this person, or its first day is over.
             OverspendError: Its money is not there any more.
         """
 
         def approved(record: CampaignRecord) -> WithEntries:
-            beside = record.proposal(proposal).beside
+            asked = record.proposal(proposal)
+            record.check_approval(asked, actor)
+            this_day = None if today is None else (today - record.scenario.start).days
+            record.check_open(asked.days.first_day, f"The proposal {proposal}", this_day)
+            beside = asked.beside
             entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
             return WithEntries(Approved(proposal=proposal), entries)
 

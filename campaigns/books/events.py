@@ -166,6 +166,8 @@ class Booked(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         days: What the platform will do: rounded, clipped, and without what it cannot hold.
         channels: Positions of the channels that the sheets are about.
         files: The sheets.
+        share: Part of each cell's spend that goes through them, R x S x C in order; empty where nobody said, all of it.
+        again: Whether they take the place of other platforms' sheets for the same cells and days.
     """
 
     proposal: str
@@ -173,6 +175,8 @@ class Booked(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     days: PlanBytes
     channels: list[int]
     files: list[BookedFile]
+    share: list[float] = []
+    again: bool = False
 
 
 class Decided(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

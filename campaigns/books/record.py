@@ -123,6 +123,14 @@ class CampaignRecord:
         """Days before the last known one of which nothing is known."""
         return tuple(day for day in range(self.known_until) if day not in self.days)
 
+    def open_from(self, this_day: int | None) -> int:
+        """The first day that can still be decided: nothing is known of it, and by the clock it is not over.
+
+        Args:
+            this_day: Today by the calendar, as a day of the horizon; None asks no clock.
+        """
+        return max(self.known_until, this_day or 0)
+
     @property
     def open_proposal(self) -> Proposal | None:
         """The proposal that waits for approval; None without one."""
@@ -269,6 +277,25 @@ class CampaignRecord:
             when = self.scenario.date_of(over[0])
             raise CampaignError(
                 f"The spend of {when} was told since {proposal.id} was proposed, so that day is over. Propose again."
+            )
+
+    def check_open(self, first_day: int, what: str, this_day: int | None) -> None:
+        """Whether days can still be granted.
+
+        Args:
+            first_day: The first of them.
+            what: What holds them, as the message names it.
+            this_day: Today by the calendar, as a day of the horizon; None asks no clock.
+
+        Raises:
+            CampaignError: The first of them is over.
+        """
+        first = self.open_from(this_day)
+        if first_day < first:
+            last = self.scenario.date_of(first - 1)
+            raise CampaignError(
+                f"{what} begins on {self.scenario.date_of(first_day)}, and the days up to {last} are over: what is "
+                "granted for them cannot be changed any more. Propose again, from today on."
             )
 
     def _fitting(self, days: PlannedDays) -> PlannedDays:

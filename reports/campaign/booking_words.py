@@ -5,13 +5,14 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from xbopt.campaigns.advice.gain import Gains
 from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
 from xbopt.campaigns.booking.platform import BookingPlatform
+from xbopt.campaigns.books.events import Booked
 from xbopt.imports.profile import EVIDENCE_MEANS
 from xbopt.reports.campaign.words import CampaignWords
 from xbopt.reports.kit.figures import Column, Table
@@ -33,6 +34,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "clock_change": "One clock is changed on this day: for some hours the schedule is off by that change.",
     "other_day": "The region's clock is {detail} h against the account's, and a budget is for the account's day.",
 }
+_CENT = 0.005
 _CHECK_HEAD = ("from", "to", "line", "asked_a_day", "stands", "currency", "code", "why")
 
 
@@ -73,16 +75,35 @@ def booking_sentences(booking: Booking) -> tuple[str, ...]:
     return (*said, "Not in the sheet: discounts, which are given in the shop.")
 
 
-def booked_sentences(booking: Booking, gains: Gains | None, words: CampaignWords) -> tuple[str, ...]:
-    """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded."""
+def booked_sentences(
+    booking: Booking, gains: Gains | None, words: CampaignWords, *, replaced: Sequence[Booked] = ()
+) -> tuple[str, ...]:
+    """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
+
+    Args:
+        booking: The sheets.
+        gains: Of what will be done over the plan; None where it was not worked out.
+        words: The campaign's.
+        replaced: Earlier bookings that these sheets take the place of.
+    """
     money = words.numbers
     asked, booked = booking.asked_total_base, booking.booked_total_base
-    said = [
-        f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {len(booking.sheets)} sheets."
-    ]
-    if gains is not None and abs(gains.reward.mean) >= 0.005:
+    sheets = "1 sheet" if len(booking.sheets) == 1 else f"{len(booking.sheets)} sheets"
+    said = [f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {sheets}."]
+    said += [_instead(one, booking.platform.id) for one in replaced]
+    if gains is not None and (not gains.reward.is_clear or abs(gains.reward.mean) < _CENT):
+        said.append("What will be done brings no difference to the plan that is beyond chance.")
+    elif gains is not None:
         said.append(f"{words.gain(gains.reward, 'Against the plan what will be done brings')}.")
     return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
+
+
+def _instead(earlier: Booked, platform: str) -> str:
+    """What becomes of earlier sheets for the same cells and days."""
+    what = f"what was booked with {earlier.platform} for the same days ({', '.join(one.name for one in earlier.files)})"
+    if earlier.platform == platform:
+        return f"These sheets take the place of {what}."
+    return f"These sheets take the place of {what}: stop it there, or the money is spent twice."
 
 
 def booking_json(booking: Booking, gains: Gains | None, difference_base: float) -> dict[str, object]:

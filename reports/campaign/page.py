@@ -143,6 +143,8 @@ def _tiles(status: Status, numbers: NumberFormat) -> tuple[TileText, ...]:
         TileText(name="Committed ahead", figure=numbers.money(money.ahead_base)),
         TileText(name="Free", figure=numbers.money(money.left_base)),
     ]
+    if status.closed is not None:
+        tiles[1:] = [TileText(name="Left over", figure=numbers.money(money.left_base))]
     if status.outlook is not None:
         margin = status.outlook.margin_base
         tiles.append(

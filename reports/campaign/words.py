@@ -97,10 +97,12 @@ class CampaignWords:
         """Where a campaign stands: its money, what is ahead of it, then its alarms."""
         numbers, money = self.numbers, status.money
         when = "before its first day" if status.today == 0 else f"known up to {self.day(status.today - 1)}"
+        rest = f"{numbers.money(money.ahead_base)} committed for the days ahead, {numbers.money(money.left_base)} free"
+        if status.closed is not None:
+            rest = f"{numbers.money(money.left_base)} left over"
         yield (
             f"{status.campaign}, {when} (day {status.today} of {status.days}): {numbers.money(money.spent_base)} of "
-            f"{numbers.money(money.budget_base)} spent, {numbers.money(money.ahead_base)} committed for the days "
-            f"ahead, {numbers.money(money.left_base)} free."
+            f"{numbers.money(money.budget_base)} spent, {rest}."
         )
         if status.closed is not None:
             yield f"It is closed: {status.closed}."
