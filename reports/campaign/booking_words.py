@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from xbopt.campaigns.advice.gain import Gains
+from xbopt.campaigns.advice.gain import Gain, Gains
 from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
 from xbopt.campaigns.booking.platform import BookingPlatform
@@ -35,6 +35,8 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "other_day": "The region's clock is {detail} h against the account's, and a budget is for the account's day.",
 }
 _CENT = 0.005
+_ERRORS = 2.0
+"""A mean within so many standard errors of 0 is called none."""
 _CHECK_HEAD = ("from", "to", "line", "asked_a_day", "stands", "currency", "code", "why")
 
 
@@ -91,11 +93,17 @@ def booked_sentences(
     sheets = "1 sheet" if len(booking.sheets) == 1 else f"{len(booking.sheets)} sheets"
     said = [f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {sheets}."]
     said += [_instead(one, booking.platform.id) for one in replaced]
-    if gains is not None and (not gains.reward.is_clear or abs(gains.reward.mean) < _CENT):
-        said.append("What will be done brings no difference to the plan that is beyond chance.")
-    elif gains is not None:
-        said.append(f"{words.gain(gains.reward, 'Against the plan what will be done brings')}.")
+    if gains is not None:
+        said.append(booked_gain(gains.reward, words))
     return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
+
+
+def booked_gain(gain: Gain, words: CampaignWords) -> str:
+    """What is gained by what will be done over the plan; what chance and single worlds make is no difference."""
+    least = max(_ERRORS * gain.se, _CENT)
+    if (gain.low > 0.0 and gain.mean > least) or (gain.high < 0.0 and gain.mean < -least):
+        return f"{words.gain(gain, 'Against the plan what will be done brings')}."
+    return "Against the plan what will be done brings no difference that is beyond chance."
 
 
 def _instead(earlier: Booked, platform: str) -> str:

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -77,14 +78,20 @@ class Office:
                 csv.writer(file).writerows(rows)
         return paths
 
-    def upload(self, name: str, proposal: str, template: Path | None) -> None:
+    def upload(self, name: str, proposal: str, template: Path | None, today: date) -> None:
         """Book a proposal for a platform, and spend from now on what its sheet says."""
         chosen = () if template is None else ("--template", template)
         account = ("--currency", "EUR", "--zone", "Europe/Berlin")
         platform = "csv" if template is None else template.stem
+        if template is None:  # what no platform's sheet holds
+            cells = [(r, s) for r in self.scenario.regions for s in self.scenario.segments]
+            rows = [f"{r}/{s}/email,{r},{s},email,1" for r, s in cells]
+            (self.folder / "email.csv").write_text("\n".join(["campaign,region,segment,channel,share", *rows]))
+            chosen = ("--mapping", self.folder / "email.csv")
         told = self.ask(
-            "book", name, proposal, "--for", platform, "--each", "mean", *account, "-o", self.folder, *chosen
-        )
+            "book", name, proposal, "--for", platform, "--each", "mean", *account, "-o", self.folder, *chosen,
+            "--today", today,
+        )  # fmt: skip
         assert told["read_back_difference_base"] == pytest.approx(0.0, abs=1e-6)
         for file in map(Path, told["files"]):  # type: ignore[arg-type]
             self._read(file.read_bytes().decode("utf-8-sig"))
@@ -129,10 +136,11 @@ def test_sixty_days_through_files_earn_what_the_same_policy_earns_inside(tmp_pat
         if day and day % EVERY == 0:
             office.tell(seller, day)
             last = scenario.date_of(min(day + EVERY, scenario.days) - 1)
-            proposal = office.ask("propose", "spring", "--until", last, "--by", "ann")["proposal"]
-            office.ask("approve", "spring", proposal, "--by", "bob")
+            today = scenario.date_of(day)
+            proposal = office.ask("propose", "spring", "--until", last, "--by", "ann", "--today", today)["proposal"]
+            office.ask("approve", "spring", proposal, "--by", "bob", "--today", today)
             for template in (*office.export().values(), None):
-                office.upload("spring", str(proposal), template)
+                office.upload("spring", str(proposal), template, today)
         seller.play(decided(office.budgets, scenario, discount[day]))
     office.tell(seller, scenario.days)
     closed = office.ask("close", "spring", "--panel", tmp_path / "panel.parquet")

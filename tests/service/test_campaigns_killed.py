@@ -44,6 +44,7 @@ def test_a_command_that_was_killed_can_be_given_again(verb: str, tmp_path: Path,
     opened = call("campaign", "open", "market.yaml", "--name", "spring", "--plan", "baseline", *there, folder=tmp_path)
     assert opened.code == 0, opened.err
     asked: tuple[object, ...] = ("campaign", "propose", "spring", "--until", scenario.date_of(9), *there)
+    asked = (*asked, "--today", scenario.start)
     if verb == "actuals":
         said = ("--currency", "EUR", "--zone", "Europe/Berlin", "--key-file", tmp_path / "key")
         asked = ("campaign", "actuals", "spring", *files, *said, "--until", scenario.date_of(2), *there)
