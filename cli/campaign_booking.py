@@ -50,7 +50,7 @@ def book_days(
     from xbopt.campaigns.booking.mapping import read_mapping
     from xbopt.campaigns.booking.platform import booking_platform
     from xbopt.campaigns.booking.read_back import read_back
-    from xbopt.campaigns.books.bookings import check_booking
+    from xbopt.campaigns.books.bookings import beyond_grant, check_booking
     from xbopt.campaigns.books.events import Booked, BookedFile, PlanBytes
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.booking_words import booked_sentences, booking_json, check_file
@@ -84,7 +84,7 @@ def book_days(
             share=made.share.ravel().tolist(),
             again=again,
         )
-        replaced = check_booking(record, event)
+        replaced, beyond = check_booking(record, event), beyond_grant(record, event)
         plan, whole = record.plan, made.carried_out(days)
         with stage_bar(quiet=as_json) as on_progress:
             on_progress("playing what will be booked", 0, 0)
@@ -101,13 +101,13 @@ def book_days(
             for path, content in contents.items():
                 written.enter_context(replace_file(path)).write_bytes(content)
             book.add(name, booked, actor=actor)
-    told_of = booking_json(made, gains, difference)
+    told_of = booking_json(made, gains, difference, replaced=replaced, beyond=beyond)
     if as_json:
         print_json({**told_of, "files": [str(out / one.name) for one in files], "check": str(check)})
         return
     console = result_console()
     words = CampaignWords(scenario, terminal_numbers(scenario.base_currency))
-    for sentence in booked_sentences(made, gains, words, replaced=replaced):
+    for sentence in booked_sentences(made, gains, words, replaced=replaced, beyond=beyond):
         console.print(sentence, markup=False)
     for one in files:
         say(f"Sheet: {out / one.name}")

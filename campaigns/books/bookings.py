@@ -13,6 +13,9 @@ from xbopt.core.errors import CampaignError
 _WHOLE = 1.0 + 1e-6
 """Shares of several mappings are typed with a few digits; what is over 1 by less is a whole."""
 
+_STALE = 0.01
+"""Days of a sheet with the mean day differ from those of the plan; what is over by less is no other plan."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
@@ -60,6 +63,26 @@ def check_booking(record: CampaignRecord, booking: Booked) -> tuple[Booked, ...]
             "booked there, or give each its share; or stop it there, and book with --again to put these in its place."
         )
     return tuple(replaced)
+
+
+def beyond_grant(record: CampaignRecord, booking: Booked) -> list[tuple[Booked, float]]:
+    """Sheets beside a booking that say more than is granted by now, from its first day on, and by how much.
+
+    A new plan grants other money; sheets of an older one spend theirs until they are made anew.
+
+    Returns:
+        The sheets, and base currency.
+    """
+    first, committed = booking.days.first_day, record.ledger.committed_base
+    found: list[tuple[Booked, float]] = []
+    for one in _without(in_force(record), booking, record)[0]:
+        days, said = one.booking.days.days(), np.zeros(committed.shape)
+        said[days.first_day : days.end_day] = days.spend_base
+        said = np.where(one.part > 0.0, said, 0.0)[first:]
+        more = float(said.sum() - (one.part * committed)[first:].sum())
+        if more > _STALE * float(said.sum()):
+            found.append((one.booking, more))
+    return found
 
 
 def _without(kept: Sequence[InForce], booking: Booked, record: CampaignRecord) -> tuple[list[InForce], list[Booked]]:

@@ -78,7 +78,12 @@ def booking_sentences(booking: Booking) -> tuple[str, ...]:
 
 
 def booked_sentences(
-    booking: Booking, gains: Gains | None, words: CampaignWords, *, replaced: Sequence[Booked] = ()
+    booking: Booking,
+    gains: Gains | None,
+    words: CampaignWords,
+    *,
+    replaced: Sequence[Booked] = (),
+    beyond: Sequence[tuple[Booked, float]] = (),
 ) -> tuple[str, ...]:
     """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
 
@@ -87,12 +92,17 @@ def booked_sentences(
         gains: Of what will be done over the plan; None where it was not worked out.
         words: The campaign's.
         replaced: Earlier bookings that these sheets take the place of.
+        beyond: Earlier bookings that say more than is granted by now, and by how much, base currency.
     """
     money = words.numbers
     asked, booked = booking.asked_total_base, booking.booked_total_base
     sheets = "1 sheet" if len(booking.sheets) == 1 else f"{len(booking.sheets)} sheets"
     said = [f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {sheets}."]
     said += [_instead(one, booking.platform.id) for one in replaced]
+    said += [
+        f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
+        for one, more in beyond
+    ]
     if gains is not None:
         said.append(booked_gain(gains.reward, words))
     return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
@@ -108,13 +118,23 @@ def booked_gain(gain: Gain, words: CampaignWords) -> str:
 
 def _instead(earlier: Booked, platform: str) -> str:
     """What becomes of earlier sheets for the same cells and days."""
-    what = f"what was booked with {earlier.platform} for the same days ({', '.join(one.name for one in earlier.files)})"
-    if earlier.platform == platform:
-        return f"These sheets take the place of {what}."
-    return f"These sheets take the place of {what}: stop it there, or the money is spent twice."
+    what = _booked_with(earlier)
+    said = f"{what} gives way to these sheets on the same days"
+    return f"{said}." if earlier.platform == platform else f"{said}: stop it there, or the money is spent twice."
 
 
-def booking_json(booking: Booking, gains: Gains | None, difference_base: float) -> dict[str, object]:
+def _booked_with(earlier: Booked) -> str:
+    return f"What was booked with {earlier.platform} ({', '.join(one.name for one in earlier.files)})"
+
+
+def booking_json(
+    booking: Booking,
+    gains: Gains | None,
+    difference_base: float,
+    *,
+    replaced: Sequence[Booked] = (),
+    beyond: Sequence[tuple[Booked, float]] = (),
+) -> dict[str, object]:
     """What ``xbopt campaign book --json`` prints, but for the files."""
     return {
         "platform": booking.platform.id,
@@ -123,6 +143,8 @@ def booking_json(booking: Booking, gains: Gains | None, difference_base: float) 
         "asked_base": booking.asked_total_base,
         "booked_base": booking.booked_total_base,
         "read_back_difference_base": difference_base,
+        "replaced": [one.platform for one in replaced],
+        "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
         "gain": None if gains is None else asdict(gains.reward),
         "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],
         "sentences": list(booking_sentences(booking)),

@@ -99,7 +99,8 @@ def test_a_plan_is_booked_once_whatever_the_platform(desk: Desk) -> None:
         assert len(desk.record.bookings) == 1
     same = desk.book("plan", "google_editor", *account)
     assert same.code == 0
-    assert "take the place of what was booked with google_editor" in same.out
+    assert "What was booked with google_editor" in same.out
+    assert "stop it there" not in same.out
     instead = desk.book("plan", "google_bulk", "--again", *account)
     assert instead.code == 0
     assert "stop it there" in instead.out
@@ -119,6 +120,27 @@ def test_what_other_platforms_hold_can_be_booked_beside(desk: Desk) -> None:
     beside = desk.book("plan", "csv", "--mapping", "mapping.csv", "--currency", "EUR")
     assert beside.code == 0, beside.err
     assert "that the plan asks of it are in 1 sheet." in beside.out
+
+
+def test_sheets_of_an_older_plan_that_say_more_than_is_granted_are_told(desk: Desk) -> None:
+    """A new plan is booked with one platform: the other's sheets spend the old money until they are made anew."""
+    regions, segments = desk.market.scenario.regions, desk.market.scenario.segments
+    for channel in ("email", "social"):
+        rows = [f"{r}/{s}/{channel},{r},{s},{channel}" for r in regions for s in segments]
+        (desk.folder / f"{channel}.csv").write_text("\n".join(["campaign,region,segment,channel", *rows]))
+    search = ("google_editor", "--currency", "EUR", "--zone", "Europe/Berlin", "--json")
+    assert json.loads(desk.book("plan", *search).out)["beyond_grant"] == []
+    email = ("csv", "--mapping", "email.csv", "--currency", "EUR", "--json")
+    assert json.loads(desk.book("plan", *email).out)["beyond_grant"] == []
+    desk.propose(5, 0.5)
+    assert desk.ask("approve", "spring", "p1", "--by", "bob").code == 0
+    told = json.loads(desk.book("p1", *email).out)
+    [stale] = told["beyond_grant"]
+    committed = desk.record.ledger.committed_base[5:, ..., desk.market.scenario.channels.index("search")].sum()
+    assert stale["platform"] == "google_editor"
+    assert stale["more_base"] == pytest.approx(committed, rel=0.01)
+    assert told["replaced"] == ["csv"]
+    assert json.loads(desk.book("p1", *search).out)["beyond_grant"] == []
 
 
 def test_after_an_overspend_no_more_is_booked_than_is_left(desk: Desk) -> None:
