@@ -10,7 +10,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from xbopt.campaigns.books.events import Approved, Event, Opened, new_entry
-from xbopt.campaigns.books.record import CampaignRecord, begin
+from xbopt.campaigns.books.record import CampaignRecord, Proposal, begin
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, XboptError
 from xbopt.service.store.entries import CampaignEntry, Entry, EntryKind, NewEntry, Stored, campaign_key
 from xbopt.service.store.interface import Place
@@ -194,8 +194,7 @@ class CampaignBook:
         def approved(record: CampaignRecord) -> WithEntries:
             asked = record.proposal(proposal)
             record.check_approval(asked, actor)
-            this_day = None if today is None else (today - record.scenario.start).days
-            record.check_open(asked.days.first_day, f"The proposal {proposal}", this_day)
+            _check_open(record, asked, today)
             beside = asked.beside
             entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
             return WithEntries(Approved(proposal=proposal), entries)
@@ -224,6 +223,22 @@ class CampaignBook:
             )
         self._kept[name] = made
         return made
+
+
+def _check_open(record: CampaignRecord, asked: Proposal, today: date | None) -> None:
+    """Whether the days of a proposal can still be granted.
+
+    Raises:
+        CampaignError: The first of them is over.
+    """
+    scenario = record.scenario
+    first = record.open_from(None if today is None else (today - scenario.start).days)
+    if asked.days.first_day < first:
+        raise CampaignError(
+            f"The proposal {asked.id} begins on {scenario.date_of(asked.days.first_day)}, and the days up to "
+            f"{scenario.date_of(first - 1)} are over: what is granted for them cannot be changed any more. Propose "
+            "again, from today on."
+        )
 
 
 def _in_unit(entry: NewEntry) -> NewEntry:

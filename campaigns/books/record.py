@@ -279,25 +279,6 @@ class CampaignRecord:
                 f"The spend of {when} was told since {proposal.id} was proposed, so that day is over. Propose again."
             )
 
-    def check_open(self, first_day: int, what: str, this_day: int | None) -> None:
-        """Whether days can still be granted.
-
-        Args:
-            first_day: The first of them.
-            what: What holds them, as the message names it.
-            this_day: Today by the calendar, as a day of the horizon; None asks no clock.
-
-        Raises:
-            CampaignError: The first of them is over.
-        """
-        first = self.open_from(this_day)
-        if first_day < first:
-            last = self.scenario.date_of(first - 1)
-            raise CampaignError(
-                f"{what} begins on {self.scenario.date_of(first_day)}, and the days up to {last} are over: what is "
-                "granted for them cannot be changed any more. Propose again, from today on."
-            )
-
     def _fitting(self, days: PlannedDays) -> PlannedDays:
         wanted = self.plan.spend_base.shape
         if days.spend_base.shape[1:] != wanted[1:] or days.first_day < 0 or days.end_day > wanted[0]:
