@@ -63,7 +63,9 @@ def campaigns_of(store: str) -> "Generator[CampaignBook]":
 def who(by: str | None) -> str:
     """Name of whoever acts."""
     if by is not None:
-        return by
+        if not by.strip():
+            raise UsageError("--by (or XBOPT_ACTOR) is empty; say who does it, or leave it out.")
+        return by.strip()
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a process without a name
@@ -201,7 +203,8 @@ def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
 def actuals_command(
     name: NameArgument,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders.")
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="Exports of platforms and the shop, or data folders."),
     ],
     store: StoreOption,
     profile: Annotated[str | None, typer.Option("--as", metavar="FORMAT", help="Format of all files.")] = None,
@@ -247,7 +250,7 @@ def actuals_command(
     with campaigns_of(store) as book:
         record = book.load(name)
         found = read_actuals(
-            files, record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
+            files or [], record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
             until=None if until is None else day_of("--until", until),
         )  # fmt: skip
         event = found.event

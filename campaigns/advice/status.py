@@ -14,7 +14,6 @@ from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
 from xbopt.campaigns.advice.drift import Drift, drifts
 from xbopt.campaigns.advice.outlook import Outlook, outlook_of
 from xbopt.campaigns.advice.pace import Pace, paces
-from xbopt.campaigns.books.record import carried_out
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.posterior import Learnt
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS
@@ -29,8 +28,8 @@ class Money:
 
     Attributes:
         budget_base: For the whole horizon.
-        spent_base: What told days cost.
-        untold_base: What was granted for days that are over and whose spend nobody told.
+        spent_base: What was told to be spent.
+        untold_base: What was granted for days that are over, in cells whose spend nobody told.
         ahead_base: What is granted for the days ahead.
         left_base: What nothing is granted of.
         overspent_base: By how much more than the budget the days count.
@@ -241,21 +240,22 @@ def _result(measure: Measure, region: str | None, source: str | None, sums: Sums
 def _money(standing: Standing) -> Money:
     ledger, today = standing.record.ledger, standing.today
     counted, told = ledger.counted_base, ledger.is_spent
-    over = np.arange(len(counted)) < today
-    granted = carried_out(standing.record).spend_base
+    over = (np.arange(len(counted)) < today)[:, None, None, None]
     return Money(
         budget_base=ledger.limits.total_base,
-        spent_base=float(ledger.spent_base[told].sum()),
+        spent_base=ledger.known_spend_base,
         untold_base=float(counted[over & ~told].sum()),
         ahead_base=float(counted[~over & ~told].sum()),
         left_base=max(ledger.limits.total_base - float(counted.sum()), 0.0),
         overspent_base=ledger.overspent_base,
         paces=paces(
-            granted.sum(axis=2),
+            ledger.committed_base.sum(axis=2),
             ledger.spent_base.sum(axis=2),
-            told,
-            counted[~over & ~told].sum(axis=(0, 2)),
+            np.any(told, axis=2),
+            np.where(~over & ~told, counted, 0.0).sum(axis=(0, 2)),
             standing.scenario.regions,
             standing.scenario.channels,
+            by_region=ledger.by_region,
+            by_channel=ledger.by_channel,
         ),
     )

@@ -237,7 +237,7 @@ def test_an_event_whose_place_is_taken_takes_nothing_with_it(
     assert [one.state for one in stored] == ["known", "unwanted"]
     assert store.find("administration", "1-0123456789abcdef") is None
     with pytest.raises(CampaignConflictError):
-        other._stored(other._kept["spring"], "spring", RolledOut(share=0.5, reason="late"), "", "", ())
+        other._stored(other._kept["spring"], "spring", RolledOut(share=0.5, reason="late"), "", ("", b""), ())
 
 
 def test_a_closed_campaign_takes_actuals_only(store: Store, scenario: Scenario, plan: ScheduledPolicy) -> None:

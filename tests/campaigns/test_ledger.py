@@ -144,7 +144,7 @@ def test_whatever_is_asked_grants_keep_the_limits(asked: list[tuple[str, int, in
                 ledger = ledger.with_reserved(part)
             elif what == "release":
                 ledger = ledger.without_reserved()
-            elif not ledger.is_spent[first]:  # platforms spend what they were given, or less; a later correction may
+            elif not ledger.has_spent[first]:  # platforms spend what they were given, or less; a later correction may
                 # bring back what was given to others meanwhile, and that is no grant
                 granted = ledger.committed_base[first]
                 ledger = ledger.with_spent(first, granted * min(amount / 260.0, 1.0))

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import httpx
@@ -39,6 +40,7 @@ from xbopt.service.store.recording import allocation_of, decode_decision, decode
 from xbopt.service.store.verification import replay_decisions, verify_chain
 
 CENT = 0.005
+LATER = date(2030, 1, 1)
 Json = dict[str, Any]
 
 
@@ -75,7 +77,7 @@ async def replicas(
                 Allocator.load(exported.path), GroupCommit(opened, wait_seconds=wait), Metrics(), shadow=beside
             )
             app = build_app(
-                engine, bundles=exported.path.parent, tokens=tokens, further=campaign_routes(engine, propose=propose)
+                engine, bundles=exported.path.parent, tokens=tokens, further=campaign_routes(engine, propose=propose, today=lambda: LATER)
             )
             await engine.start()
             stack.push_async_callback(engine.stop)
