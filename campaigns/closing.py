@@ -16,10 +16,6 @@ from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import average_world
 
 
-CALIBRATION_DAYS = 28 + 56
-"""Days that ``xbopt calibrate`` needs of a panel: those that it holds out, and as many again as it fits twice."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanAgainstActual:
     """The known days: as planned when the campaign began, and as they came; ``(R,)`` and ``(C,)``, base currency.

@@ -116,9 +116,7 @@ class ActualDay:
     @property
     def tells_something(self) -> bool:
         """Whether anything of the day is known; a day of nothing but NaN is no known day."""
-        return any(
-            bool((~np.isnan(array)).any()) for name, array in self.figures.items() if name != "regions_assumed"
-        )
+        return any(bool((~np.isnan(array)).any()) for name, array in self.figures.items() if name != "regions_assumed")
 
     @property
     def out_of_range(self) -> tuple[str, ...]:
@@ -138,8 +136,10 @@ class ActualDay:
             array = self.figures[name]
             least, most = _bounds(name)
             wanted = (
-                f"{least:g} to {most:g}" if most < _MOST
-                else f"a finite number of at most {most:g} either way" if np.isneginf(least)
+                f"{least:g} to {most:g}"
+                if most < _MOST
+                else f"a finite number of at most {most:g} either way"
+                if np.isneginf(least)
                 else f"0 or above, and at most {most:g}"
             )
             raise UsageError(

@@ -54,7 +54,7 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "no_country_lost": "{count:,} orders name no country, and others are of countries where the campaign does not run; "
     "the orders of their days are not known.",
     "by_kind": "{what}, by a word in the name; --channels says otherwise.",
-    "off_with_spend": "{what} was said to be off, and the files tell spend of it on {count:,} of these days; that counts.",
+    "off_with_spend": "{what} was said to be off, and the files tell spend on {count:,} of these days; that counts.",
     "alike_rows": "{what}",
 }
 
@@ -207,8 +207,8 @@ class _Reader:
         for row in whole.filter(pl.col("spend") < -_ROUNDING).sort("date", "channel").iter_rows(named=True):
             place = f" in {row['region']}" if row["region"] else ""
             raise CampaignError(
-                f"{row['channel']}{place} spent {row['spend']:,.2f} on {row['date']}; 0 or above is wanted. Correct the "
-                "file and tell it again; nothing was taken."
+                f"{row['channel']}{place} spent {row['spend']:,.2f} on {row['date']}; 0 or above is wanted. Correct "
+                "the file and tell it again; nothing was taken."
             )
 
     def _read_by_kind(self, names: set[str], place: Mapping[str, int]) -> None:
@@ -226,7 +226,8 @@ class _Reader:
             t
             for t in self._days_of(span)
             for name in of_platform
-            if np.nansum(self.figures.get(t, {}).get("spend_base", np.zeros((1, 1, n_channels)))[:, 0, known[name]]) > 0.0
+            if np.nansum(self.figures.get(t, {}).get("spend_base", np.zeros((1, 1, n_channels)))[:, 0, known[name]])
+            > 0.0
         }
         if spent:
             self.notes.append(ActualsNote(code="off_with_spend", what=str(span), count=len(spent)))
@@ -253,7 +254,9 @@ class _Reader:
                 ("net_revenue", "unit_price", "discount"),
             )
             lines = self._on_days(sold.rename({"country": "region", "region": "_part"}))
-            nowhere, named = (lines.filter(each) for each in (pl.col("region") == _NOWHERE, pl.col("region") != _NOWHERE))
+            nowhere, named = (
+                lines.filter(each) for each in (pl.col("region") == _NOWHERE, pl.col("region") != _NOWHERE)
+            )
             inside = self._in_regions(named)
             if not (inside.is_empty() and nowhere.is_empty()):
                 marked = bool(lines["is_new"].is_not_null().any())
@@ -270,8 +273,10 @@ class _Reader:
 
     def _covered(self, orders: pl.DataFrame) -> set[int]:
         """Days of the campaign between the first and the last order of each file."""
-        spans = orders.filter(pl.col("date").is_not_null()).group_by("source").agg(
-            pl.col("date").min().alias("first"), pl.col("date").max().alias("last")
+        spans = (
+            orders.filter(pl.col("date").is_not_null())
+            .group_by("source")
+            .agg(pl.col("date").min().alias("first"), pl.col("date").max().alias("last"))
         )
         return {
             t

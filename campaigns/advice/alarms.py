@@ -166,9 +166,7 @@ def _valued(standing: Standing, found: list[Alarm]) -> list[Alarm]:
             sign = 1.0 if found[n].code == "stock_runs_out" else -1.0
             worth[n] = sign * gains.reward.mean
     # Advice that brings nothing in the mean is given without a figure: it may still be right for other reasons.
-    return [
-        replace(alarm, worth_base=worth[n]) if worth.get(n, 0.0) > 0.0 else alarm for n, alarm in enumerate(found)
-    ]
+    return [replace(alarm, worth_base=worth[n]) if worth.get(n, 0.0) > 0.0 else alarm for n, alarm in enumerate(found)]
 
 
 def _as_it_goes(standing: Standing, carry: PlannedDays, alarm: Alarm) -> PlannedDays | None:

@@ -1,9 +1,9 @@
 """The money of a campaign: reserved by proposals, committed by approvals and decisions, reconciled with what was spent.
 
-A cell of a day counts once: what was really spent where that is known, else what is committed for it. A reservation is another
-way the days may go: until it is decided, money is granted only where both ways keep budget and caps, and each day its
-own limits. Two writers cannot both add the next event of a campaign, so what is granted never exceeds them, whoever
-asks at the same time.
+A cell of a day counts once: what was really spent where that is known, else what is committed for it. A reservation is
+another way the days may go: until it is decided, money is granted only where both ways keep budget and caps, and each
+day its own limits. Two writers cannot both add the next event of a campaign, so what is granted never exceeds them,
+whoever asks at the same time.
 """
 
 from dataclasses import dataclass, replace
@@ -154,9 +154,7 @@ class Ledger:
         known[day] = True if told is None else told
         spent[day] = np.where(known[day], spent_base, 0.0)
         regional[day], own[day] = True if by_region is None else by_region, by_channel
-        made = replace(
-            self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None
-        )
+        made = replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
         if self.reserved is None:
             return made
         try:

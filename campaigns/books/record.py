@@ -297,7 +297,9 @@ class CampaignRecord:
 
 def same_person(one: str, other: str) -> bool:
     """Whether two names are of one person, however they are written."""
-    return unicodedata.normalize("NFKC", one).strip().casefold() == unicodedata.normalize("NFKC", other).strip().casefold()
+    return (
+        unicodedata.normalize("NFKC", one).strip().casefold() == unicodedata.normalize("NFKC", other).strip().casefold()
+    )
 
 
 def _spent(ledger: Ledger, known: ActualDay) -> Ledger:

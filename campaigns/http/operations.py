@@ -214,9 +214,7 @@ class CampaignOperations:
             from xbopt.campaigns.http.work import CampaignWork, by_the_clock
 
             store = LoopStore(self._engine.commit, loop)
-            self._made = CampaignWork(
-                store, propose=self._propose or planned_again, today=self._today or by_the_clock
-            )
+            self._made = CampaignWork(store, propose=self._propose or planned_again, today=self._today or by_the_clock)
         return self._made
 
     async def _stop(self) -> None:

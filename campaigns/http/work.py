@@ -325,7 +325,9 @@ def _actual_day(record: CampaignRecord, told: DayTold, market: MarketParameters,
     if not day.tells_something:
         raise UsageError(f"{told.date} has no figure that is known; leave the day out.")
     if record.scenario.date_of(day.day) > today:
-        raise UsageError(f"{told.date} is still to come ({today} UTC is today); what it brings is told when it is over.")
+        raise UsageError(
+            f"{told.date} is still to come ({today} UTC is today); what it brings is told when it is over."
+        )
     return day
 
 

@@ -55,8 +55,9 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
             yield f"{_days(len(days))} {what}: {spans(days, scenario)}."
     for one in found.corrected[:_SHOWN]:
         changes = [
-            f"{_NAMES[name]} {_written(name, one.before[name], numbers)} is {_written(name, one.now[name], numbers)} now"
+            f"{_NAMES[name]} {written(one.before[name])} is {written(one.now[name])} now"
             for name in _NAMES
+            for written in (numbers.money if name in _MONEY else numbers.count,)
             if name in one.before and name in one.now and one.before[name] != one.now[name]
         ]
         yield f"{scenario.date_of(one.day)} is corrected: {', '.join(changes) or 'another split'}."
@@ -91,13 +92,9 @@ def spans(days: Sequence[int], scenario: Scenario) -> str:
 
 
 def untold_base(record: CampaignRecord) -> float:
-    """What was granted on days that are told in part for channels and regions of whose spend nothing is, base currency."""
+    """What was granted on days that are told in part, in cells whose spend nobody told; base currency."""
     ledger = record.ledger
     return float(ledger.counted_base[ledger.has_spent][~ledger.is_spent[ledger.has_spent]].sum())
-
-
-def _written(name: str, value: float, numbers: NumberFormat) -> str:
-    return numbers.money(value) if name in _MONEY else numbers.count(value)
 
 
 def _days(count: int) -> str:
