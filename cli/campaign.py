@@ -202,11 +202,11 @@ def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
 @app.command(name="actuals", epilog="Example: xbopt campaign actuals spring google.csv meta.csv orders.csv")
 def actuals_command(
     name: NameArgument,
+    store: StoreOption,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="Exports of platforms and the shop, or data folders."),
-    ],
-    store: StoreOption,
+        typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders."),
+    ] = None,
     profile: Annotated[str | None, typer.Option("--as", metavar="FORMAT", help="Format of all files.")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Currency where a file does not say it.")] = None,
     zone: Annotated[str | None, typer.Option("--zone", help="Time zone where a file does not say it.")] = None,
