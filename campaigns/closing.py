@@ -22,7 +22,7 @@ class PlanAgainstActual:
 
     Attributes:
         days: Number of known days.
-        planned_spend_by_region, spend_by_region: Money.
+        planned_spend_by_region, spend_by_region: Money; NaN of regions where the split of some day is an assumption.
         planned_spend_by_channel, spend_by_channel: Money.
         planned_orders, orders: By region; what the seller's model expected of the plan, and what came.
         planned_sales, sales: Net revenue by region, in the same way.
@@ -58,12 +58,16 @@ def plan_against_actual(standing: Standing) -> PlanAgainstActual:
     results = [day.filled.results for day in tracked]
     orders = sum((add_up(one.orders, 2)[0] for one in results), np.zeros(len(record.scenario.regions)))
     sales = sum((add_up(one.net_revenue_base, 2)[0] for one in results), np.zeros(len(record.scenario.regions)))
-    spend = record.ledger.counted_base[:days]
+    ledger = record.ledger
+    spend = ledger.counted_base[:days]
+    # What named no country is nobody's figure of a region.
+    assumed = bool((ledger.is_spent[:days].any(axis=(1, 2)) & ~ledger.by_region[:days]).any())
+    by_region = spend.sum(axis=(0, 2, 3))
     told = [day.told.figures for day in tracked if day.told is not None]
     return PlanAgainstActual(
         days=days,
         planned_spend_by_region=plan.spend_base[:days].sum(axis=(0, 2, 3)),
-        spend_by_region=spend.sum(axis=(0, 2, 3)),
+        spend_by_region=np.full_like(by_region, np.nan) if assumed and len(by_region) > 1 else by_region,
         planned_spend_by_channel=plan.spend_base[:days].sum(axis=(0, 1, 2)),
         spend_by_channel=spend.sum(axis=(0, 1, 2)),
         planned_orders=planned[0],

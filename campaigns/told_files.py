@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +15,16 @@ from xbopt.campaigns.actuals.from_tables import ActualsNote, days_of_tables
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
 from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.core.arrays import FloatArray
-from xbopt.core.errors import UsageError
+from xbopt.core.errors import CampaignError, UsageError
 from xbopt.imports.coverage import Span
 from xbopt.imports.data_folder import DataFolder, read_data_folder
 from xbopt.imports.engine.run import import_files
 
+if TYPE_CHECKING:
+    import polars as pl
+
+_ALIKE = ("rows_alike",)
+"""Notes of an import that a reader of actuals has to know as well: money may count twice."""
 _SHOWN = ("spend_base", "orders", "net_sales_base")
 
 
@@ -96,8 +102,11 @@ def read_actuals(
     last = until or ((today or datetime.now(UTC).date()) - timedelta(days=1))
     folders = [Path(path) for path in paths if Path(path).is_dir()]
     files = [Path(path) for path in paths if not Path(path).is_dir()]
-    if not (folders or files):
-        raise UsageError("Name the files that tell what was spent and sold, or a folder of xbopt import.")
+    if not (folders or files or off):
+        raise UsageError(
+            "Name the files that tell what was spent and sold, or a folder of xbopt import; or --off for days on which "
+            "nothing was."
+        )
     with tempfile.TemporaryDirectory(prefix="xbopt-actuals-") as scratch:
         told: list[ToldFile] = []
         if files:
@@ -111,19 +120,28 @@ def read_actuals(
                 ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
                 for one in made.files
             ]
-        folder: DataFolder = read_data_folder(folders)
-        known = {one.sha256 for one in told}
-        told += [
-            ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
-            for source in folder.provenance
-            for one in source.files
-            if one.sha256 not in known
-        ]
-        tables, _ = tables_of(folder)
+        tables: Mapping[str, pl.DataFrame] = {}
+        alike: list[ActualsNote] = []
+        if folders:
+            folder: DataFolder = read_data_folder(folders)
+            known = {one.sha256 for one in told}
+            records = [one for source in folder.provenance for one in source.files]
+            told += [
+                ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
+                for one in records
+                if one.sha256 not in known
+            ]
+            alike = [
+                ActualsNote(code="alike_rows", what=f"{one.file}: {note.message}", count=note.rows)
+                for one in records
+                for note in one.notes
+                if note.code in _ALIKE
+            ]
+            tables, _ = tables_of(folder)
     found = days_of_tables(
         tables, record.scenario, record.ledger.committed_base, channels=channels, off=off, until=last
     )
-    return compared(found.days, record, files=told, notes=found.notes)
+    return compared(found.days, record, files=told, notes=(*found.notes, *alike))
 
 
 def compared(
@@ -133,7 +151,17 @@ def compared(
     files: Sequence[ToldFile] = (),
     notes: Sequence[ActualsNote] = (),
 ) -> NewActuals:
-    """What some days tell a campaign that it did not know."""
+    """What some days tell a campaign that it did not know.
+
+    Raises:
+        CampaignError: A figure holds what cannot be.
+    """
+    for told in days:
+        try:
+            told.check_ranges(str(record.scenario.date_of(told.day)))
+        except UsageError as error:
+            of = f" Correct {', '.join(one.name for one in files)} and tell it again." if files else ""
+            raise CampaignError(f"{error}{of} Nothing was taken.") from error
     new: list[int] = []
     completed: list[int] = []
     corrected: list[ChangedDay] = []

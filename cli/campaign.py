@@ -84,7 +84,9 @@ def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "G
 def who(by: str | None) -> str:
     """Name of whoever acts."""
     if by is not None:
-        return by
+        if not by.strip():
+            raise UsageError("--by (or XBOPT_ACTOR) is empty; say who does it, or leave it out.")
+        return by.strip()
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a process without a name
@@ -221,10 +223,11 @@ def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
 @app.command(name="actuals", epilog="Example: xbopt campaign actuals spring google.csv meta.csv orders.csv")
 def actuals_command(
     name: NameArgument,
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders.")
-    ],
     store: StoreOption,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders."),
+    ] = None,
     profile: Annotated[str | None, typer.Option("--as", metavar="FORMAT", help="Format of all files.")] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Currency where a file does not say it.")] = None,
     zone: Annotated[str | None, typer.Option("--zone", help="Time zone where a file does not say it.")] = None,
@@ -268,7 +271,7 @@ def actuals_command(
     with campaigns_of(store) as book:
         record = book.load(name)
         found = read_actuals(
-            files, record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
+            files or [], record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
             until=None if until is None else day_of("--until", until),
         )  # fmt: skip
         event = found.event

@@ -250,6 +250,13 @@ def close_command(
     if table is not None:
         console.print(figures_table(table, numbers))
     if span is not None:
-        say(
-            f"Panel: {panel}, {span[1] - span[0]} days. xbopt calibrate {panel} --like SCENARIO fits the next scenario."
-        )
+        from xbopt.calibration.fit.market_fit import LEAST_DAYS
+
+        days = span[1] - span[0]
+        say(f"Panel: {panel}, {days} days. xbopt calibrate {panel} --like SCENARIO fits the next scenario.")
+        if days < LEAST_DAYS:
+            say(
+                f"Note: that needs {LEAST_DAYS} days (four weeks warm up, eight are compared); this panel has {days}. "
+                "Join it with the panels of the campaigns just before it, without a gap between them, or calibrate the "
+                "shop's whole exports: xbopt calibrate DATA_DIR, the folder of xbopt import."
+            )

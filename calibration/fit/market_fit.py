@@ -30,6 +30,8 @@ from xbopt.studies.frames import frame_of
 WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
+LEAST_DAYS = WARM_UP_DAYS + _LEAST_WEEKS * WEEK
+"""Days that a panel needs."""
 _MOST_EXTENSIONS = 3
 _ROUNDS = 3
 _DOUBTED_WEIGHT = 0.1
@@ -222,7 +224,7 @@ def first_scored(panel: CalibrationPanel) -> int:
     if panel.days - first < _LEAST_WEEKS * WEEK:
         raise CalibrationError(
             f"The panel has {panel.days} days; {WARM_UP_DAYS} of them warm up, and {_LEAST_WEEKS} weeks at least must "
-            f"be left to compare. Give {WARM_UP_DAYS + _LEAST_WEEKS * WEEK} days or more."
+            f"be left to compare. Give {LEAST_DAYS} days or more."
         )
     if not np.nansum(panel.orders[first:]) > 0.0:
         raise CalibrationError("The panel has no orders after its first four weeks: nothing can be said of a response.")

@@ -1,13 +1,13 @@
 """What is known of one day of a campaign: figures by name, told whole or in totals, and what stood the next morning."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, cast
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.arrays import BoolArray, FloatArray, add_up
 from xbopt.core.axes import BUCKETS
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.documents.problems import suggest
@@ -18,6 +18,8 @@ from xbopt.simulator.step import DayOutcome
 
 Kind = Literal["amount", "level", "log", "share", "choice"]
 _VERSION = 1
+_MOST = 1e15
+"""The most that any amount may be: sums of amounts up to this stay finite and exact to the cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,13 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "congestion_log": Figure("R", "log", next_morning=True),
         "sentiment": Figure("R", "log", next_morning=True),
         "media_price_log": Figure("R", "log", next_morning=True),
+        "regions_assumed": Figure("C", "share"),
     }
 )
 """Every figure that a day may tell. Clicks are visits counted by source; the last source is organic. Net sales are what
-orders brought net of tax and discount, as a shop books them; net revenue is less the refunds to be expected as well."""
+orders brought net of tax and discount, as a shop books them; net revenue is less the refunds to be expected as well.
+``regions_assumed`` is 1 where a channel's media named no country, so that their split over regions is an assumption: no
+figure of a region may rest on it."""
 OUTSIDE: tuple[str, ...] = ("fx_log", "competitor_log", "congestion_log", "sentiment", "media_price_log")
 
 
@@ -106,7 +111,45 @@ class ActualDay:
                     f"{name} of day {self.day} has shape {array.shape}; {wanted} is wanted, axes "
                     f"({', '.join(FIGURES[name].axes)}), with 1 where only the total is known."
                 )
-            _check_range(self.day, name, array)
+        self.check_ranges()
+
+    @property
+    def tells_something(self) -> bool:
+        """Whether anything of the day is known; a day of nothing but NaN is no known day."""
+        return any(bool((~np.isnan(array)).any()) for name, array in self.figures.items() if name != "regions_assumed")
+
+    @property
+    def out_of_range(self) -> tuple[str, ...]:
+        """Names of figures that hold what cannot be, in their order."""
+        return tuple(name for name, array in self.figures.items() if name in FIGURES and _bad(name, array).any())
+
+    def check_ranges(self, when: str | None = None) -> None:
+        """Check ranges alone, for which no market is needed.
+
+        Args:
+            when: What the message calls the day; its number where left out.
+
+        Raises:
+            UsageError: The message names the figure, what is wrong with it and what is wanted.
+        """
+        for name in self.out_of_range:
+            array = self.figures[name]
+            least, most = _bounds(name)
+            wanted = (
+                f"{least:g} to {most:g}"
+                if most < _MOST
+                else f"a finite number of at most {most:g} either way"
+                if np.isneginf(least)
+                else f"0 or above, and at most {most:g}"
+            )
+            raise UsageError(
+                f"{name} of {when or f'day {self.day}'} holds {array[_bad(name, array)][0]:g}; {wanted} is wanted."
+            )
+
+    def within_range(self) -> "ActualDay":
+        """The day with what cannot be as not known."""
+        bad = {name: np.where(_bad(name, self.figures[name]), np.nan, self.figures[name]) for name in self.out_of_range}
+        return replace(self, figures={**self.figures, **bad})
 
     def to_bytes(self) -> bytes:
         """The day as MessagePack; the same content gives the same bytes."""
@@ -218,16 +261,18 @@ def figure_shape(market: MarketParameters, name: str) -> tuple[int, ...]:
     return tuple(lengths[axis] for axis in FIGURES[name].axes)
 
 
-def _check_range(day: int, name: str, array: FloatArray) -> None:
+def _bounds(name: str) -> tuple[float, float]:
     kind = FIGURES[name].kind
-    known = array[~np.isnan(array)]
-    least = -np.inf if kind == "log" else 0.0
-    most = {"share": 1.0, "choice": len(MECHANICS) - 1.0}.get(kind, np.inf)
-    bad = (known < least) | (known > most)
-    if name != "stock":  # an unlimited stock is infinite
-        bad |= np.isinf(known)
-    if kind == "choice":
-        bad |= known != np.rint(known)
-    if bad.any():
-        bounds = f"{least:g} to {most:g}" if np.isfinite(most) else "0 or above" if least == 0.0 else "a finite number"
-        raise UsageError(f"{name} of day {day} holds {known[bad][0]:g}; {bounds} is wanted.")
+    most = {"share": 1.0, "choice": len(MECHANICS) - 1.0}.get(kind, _MOST)
+    return (-np.inf if kind == "log" else 0.0), most
+
+
+def _bad(name: str, array: FloatArray) -> BoolArray:
+    """Where a figure holds what cannot be; NaN, which is not known, can."""
+    least, most = _bounds(name)
+    bad: BoolArray = (array < max(least, -_MOST)) | (array > most)
+    if FIGURES[name].kind == "choice":
+        bad |= ~np.isnan(array) & (array != np.rint(array))
+    if name == "stock":  # an unlimited stock is infinite
+        bad &= ~np.isposinf(array)
+    return bad

@@ -21,6 +21,13 @@ def regions_by_country(scenario: Scenario) -> Mapping[str, int]:
     return {**once, **{region: r for r, region in enumerate(scenario.regions)}}
 
 
+def is_named(scenario: Scenario, name: str) -> bool:
+    """Whether a name of files is that of a channel of the campaign, or its id."""
+    ids = scenario.channels
+    names = {channel.name.casefold() for channel in scenario.document.channels if channel.name}
+    return name in ids or identifier(name) in ids or name.casefold() in names
+
+
 def channels_by_name(
     scenario: Scenario, found: Sequence[str], chosen: Mapping[str, str] | None = None
 ) -> Mapping[str, int]:

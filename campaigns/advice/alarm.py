@@ -17,6 +17,7 @@ AlarmCode = Literal[
     "stock_runs_out",
     "gap",
     "actuals_late",
+    "out_of_range",
     "proposal_waits",
 ]
 AdviceCode = Literal[
@@ -29,6 +30,7 @@ AdviceCode = Literal[
     "order_stock",
     "tell_missing",
     "tell_actuals",
+    "correct_file",
     "approve",
 ]
 Severity = Literal["critical", "warning", "info"]

@@ -137,9 +137,12 @@ def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
 def _said_worth(figures: bytes) -> float | None:
     """The gain that a proposal was said to bring; None where nothing was said."""
     try:
-        return ProposalFigures.from_json(figures).gains.reward.mean
+        said = ProposalFigures.from_json(figures)
     except msgspec.DecodeError:
         return None
+    # The gains of a proposal to carry on are those of what was found wanting; its own days change nothing.
+    worth = 0.0 if said.kind == "carry_on" else said.gains.reward.mean
+    return worth if worth >= 0.0 else None
 
 
 def _valued(standing: Standing, found: list[Alarm], this_day: int | None) -> list[Alarm]:
@@ -169,7 +172,8 @@ def _valued(standing: Standing, found: list[Alarm], this_day: int | None) -> lis
             # Of stock the other way is the advice; of spend the other way is what happens without it.
             sign = 1.0 if found[n].code == "stock_runs_out" else -1.0
             worth[n] = sign * gains.reward.mean
-    return [replace(alarm, worth_base=worth[n]) if n in worth else alarm for n, alarm in enumerate(found)]
+    # Advice that brings nothing in the mean is given without a figure: it may still be right for other reasons.
+    return [replace(alarm, worth_base=worth[n]) if worth.get(n, 0.0) > 0.0 else alarm for n, alarm in enumerate(found)]
 
 
 def _as_it_goes(standing: Standing, carry: PlannedDays, alarm: Alarm) -> PlannedDays | None:

@@ -45,6 +45,17 @@ def missing_data(standing: Standing, this_day: int | None) -> list[Alarm]:
         )
         for gap in gaps(standing.record)
     ]
+    found += [
+        Alarm(
+            code="out_of_range",
+            severity="critical",
+            advice="correct_file",
+            measure=name,
+            figures={"day": float(day)},
+        )
+        for day, names in standing.record.unusable.items()
+        for name in names
+    ]
     late = late_by(standing.record, this_day)
     if late is not None:
         found.append(

@@ -1,13 +1,13 @@
 """Alarms of money: spent beyond the budget, too fast, too slowly, not at all, or in another unit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.pace import Pace
 from xbopt.campaigns.standing import Standing
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 NOTHING_DAYS = 3
 """Days in a row on which a channel spends nothing of what it was granted."""
@@ -19,24 +19,42 @@ _RECENT_DAYS = 7
 
 def spending_nothing(standing: Standing) -> list[Alarm]:
     """Channels in regions that spend nothing of what they are granted: paused, disapproved, or without a card."""
-    ledger, scenario = standing.record.ledger, standing.scenario
-    days = np.flatnonzero(ledger.is_spent)[-NOTHING_DAYS:]
+    days = np.flatnonzero(standing.record.ledger.has_spent)[-NOTHING_DAYS:]
     if len(days) < NOTHING_DAYS:
         return []
-    granted = ledger.committed_base[days].sum(axis=2) * standing.market.shocks.available[days]
-    spent = ledger.spent_base[days].sum(axis=2)
-    silent = ((granted > 0.0) & (spent <= _SMALL * granted)).all(axis=0)
     return [
         Alarm(
             code="spends_nothing",
             severity="critical",
             advice="check_delivery",
-            region=scenario.regions[r],
-            channel=scenario.channels[c],
-            figures={"since_day": float(days[0]), "granted_base": float(granted[:, r, c].sum())},
+            region=region,
+            channel=standing.scenario.channels[c],
+            figures={"since_day": float(days[0]), "granted_base": float(granted.sum())},
         )
-        for r, c in np.argwhere(silent).tolist()
+        for region, c, granted, spent, told in _by_channel(standing, days)
+        if (told & (granted > 0.0) & (spent <= _SMALL * granted)).all()
     ]
+
+
+def _by_channel(
+    standing: Standing, days: IntArray
+) -> Iterator[tuple[str | None, int, FloatArray, FloatArray, BoolArray]]:
+    """Channels in regions on some days: region, channel, granted and spent money, and whether the spend was told.
+
+    A channel whose split over regions nobody told comes once, with no region; where the split over channels was not
+    told, nothing is said of any.
+    """
+    ledger, scenario = standing.record.ledger, standing.scenario
+    granted = ledger.committed_base[days].sum(axis=2) * standing.market.shocks.available[days]
+    spent = ledger.spent_base[days].sum(axis=2)
+    told: BoolArray = ledger.is_spent[days].any(axis=2) & ledger.by_channel[days, None, None]
+    for c in range(len(scenario.channels)):
+        if ledger.by_region[days, c].all() or not told[..., c].any():
+            for r, region in enumerate(scenario.regions):
+                yield region, c, granted[:, r, c], spent[:, r, c], told[:, r, c]
+        else:
+            everywhere: BoolArray = np.all(told[..., c], axis=1)
+            yield None, c, granted[..., c].sum(axis=1), spent[..., c].sum(axis=1), everywhere
 
 
 def overspending(standing: Standing) -> list[Alarm]:
@@ -124,27 +142,24 @@ def run_out_day(standing: Standing, pace: Pace) -> int | None:
 
 def jumps_of_spend(standing: Standing) -> list[Alarm]:
     """The last day of each place, among the last told ones, on which spend was in another unit than grants."""
-    ledger, scenario = standing.record.ledger, standing.scenario
-    days = np.flatnonzero(ledger.is_spent)[-_RECENT_DAYS:]
-    granted = ledger.committed_base[days].sum(axis=2)
-    spent = ledger.spent_base[days].sum(axis=2)
-    large = (granted > 0.0) & (granted >= _SMALL * granted.sum(axis=(1, 2), keepdims=True))
-    factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
-    # A channel that spends next to nothing is another matter.
-    off = (factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL))
-    last = {(r, c): n for n, r, c in np.argwhere(off).tolist()}
-    return [
-        Alarm(
-            code="spend_jump",
-            severity="critical",
-            advice="check_currency",
-            region=scenario.regions[r],
-            channel=scenario.channels[c],
-            figures={
-                "day": float(days[n]),
-                "factor": float(factor[n, r, c]),
-                "spent_base": float(spent[n, r, c]),
-            },
-        )
-        for (r, c), n in last.items()
-    ]
+    days = np.flatnonzero(standing.record.ledger.has_spent)[-_RECENT_DAYS:]
+    of_day = standing.record.ledger.committed_base[days].sum(axis=(1, 2, 3))
+    found: list[Alarm] = []
+    for region, c, granted, spent, told in _by_channel(standing, days):
+        large = told & (granted > 0.0) & (granted >= _SMALL * of_day)
+        factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
+        # A channel that spends next to nothing is another matter.
+        off = np.flatnonzero((factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL)))
+        if len(off):
+            n = int(off[-1])
+            found.append(
+                Alarm(
+                    code="spend_jump",
+                    severity="critical",
+                    advice="check_currency",
+                    region=region,
+                    channel=standing.scenario.channels[c],
+                    figures={"day": float(days[n]), "factor": float(factor[n]), "spent_base": float(spent[n])},
+                )
+            )
+    return found

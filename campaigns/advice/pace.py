@@ -19,6 +19,8 @@ _LEAST_DAYS = 7
 class Pace:
     """How a place spends, over the days whose spend was told.
 
+    Of a region, or a channel, only that counts whose split over regions, or channels, was told as well.
+
     Attributes:
         region: None for all regions together.
         channel: None for all channels together.
@@ -53,6 +55,9 @@ def paces(
     ahead_base: FloatArray,
     regions: Sequence[str],
     channels: Sequence[str],
+    *,
+    by_region: BoolArray | None = None,
+    by_channel: BoolArray | None = None,
 ) -> tuple[Pace, ...]:
     """The pace of everything together, of regions, of channels, and of channels in regions, in this order.
 
@@ -62,13 +67,16 @@ def paces(
     Args:
         granted_base: By day, region and channel ``(T, R, C)``.
         spent_base: The same as it was told ``(T, R, C)``.
-        told: Days whose spend was told ``(T,)``.
+        told: Whose spend was told ``(T, R, C)``.
         ahead_base: Granted for the days ahead, by region and channel ``(R, C)``.
         regions: Their ids.
         channels: Their ids.
+        by_region: Where the split over regions was told as well ``(T, C)``; wherever spend was where left out.
+        by_channel: Days on which the split over channels was ``(T,)``; likewise.
     """
     days = len(granted_base)
-    granted, spent = granted_base[told], spent_base[told]
+    regional = told if by_region is None else told & by_region[:, None, :]
+    own = told if by_channel is None else told & by_channel[:, None, None]
     places: list[tuple[int | None, int | None]] = [(None, None)]
     places += [(r, None) for r in range(len(regions))] + [(None, c) for c in range(len(channels))]
     places += [(r, c) for r in range(len(regions)) for c in range(len(channels))]
@@ -77,7 +85,11 @@ def paces(
     for r, c in places:
         rows = slice(None) if r is None else slice(r, r + 1)
         columns = slice(None) if c is None else slice(c, c + 1)
-        planned, came = (array[:, rows, columns].sum(axis=(1, 2)) for array in (granted, spent))
+        known = (told if r is None else regional) & (told if c is None else own)
+        on = known[:, rows, columns].any(axis=(1, 2))
+        planned, came = (
+            np.where(known, array, 0.0)[on][:, rows, columns].sum(axis=(1, 2)) for array in (granted_base, spent_base)
+        )
         recent, se, is_off = _recent(planned, came, level)
         found.append(
             Pace(

@@ -29,8 +29,8 @@ class Money:
 
     Attributes:
         budget_base: For the whole horizon.
-        spent_base: What told days cost.
-        untold_base: What was granted for days that are over and whose spend nobody told.
+        spent_base: What was told to be spent.
+        untold_base: What was granted for days that are over, in cells whose spend nobody told.
         ahead_base: What may still go out on the days ahead: what is committed for them, cut by what is left.
         left_base: What nothing is granted of; of a closed campaign, what was not spent.
         overspent_base: By how much more than the budget the days count.
@@ -242,8 +242,8 @@ def _money(standing: Standing, ahead_base: FloatArray) -> Money:
     """Money, with what may still go out on the days ahead ``(N, R, S, C)``."""
     ledger, today = standing.record.ledger, standing.today
     counted, told = ledger.counted_base, ledger.is_spent
-    over = np.arange(len(counted)) < today
-    spent, untold = float(ledger.spent_base[told].sum()), float(counted[over & ~told].sum())
+    over = (np.arange(len(counted)) < today)[:, None, None, None]
+    spent, untold = ledger.known_spend_base, float(counted[over & ~told].sum())
     ahead, budget = float(ahead_base.sum()), ledger.limits.total_base
     return Money(
         budget_base=budget,
@@ -255,9 +255,11 @@ def _money(standing: Standing, ahead_base: FloatArray) -> Money:
         paces=paces(
             ledger.committed_base.sum(axis=2),
             ledger.spent_base.sum(axis=2),
-            told,
+            np.any(told, axis=2),
             ahead_base.sum(axis=(0, 2)),
             standing.scenario.regions,
             standing.scenario.channels,
+            by_region=ledger.by_region,
+            by_channel=ledger.by_channel,
         ),
     )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from xbopt.campaigns.books.events import Approved, Event, Opened, new_entry
+from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.books.events import Approved, Event, Opened, ToldActuals, new_entry, read_event
 from xbopt.campaigns.books.record import CampaignRecord, Proposal, begin
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, XboptError
 from xbopt.service.store.entries import CampaignEntry, Entry, EntryKind, NewEntry, Stored, campaign_key
@@ -44,8 +45,15 @@ def taken_entry(record: CampaignRecord | None, name: str, new: NewEntry) -> Camp
     Raises:
         CampaignError: The event does not fit.
         OverspendError: It grants money that there is not.
+        UsageError: It tells a figure that cannot be.
     """
     entry = decode_entry(new.payload, CampaignEntry)
+    if entry.happened == "actuals" and record is not None:
+        told = read_event(entry)
+        assert isinstance(told, ToldActuals), "it says so"
+        for packed in told.days:
+            day = ActualDay.from_bytes(packed)
+            day.check_ranges(str(record.scenario.date_of(day.day)))
     return begin(name, entry) if record is None else record.after(entry)
 
 
@@ -122,7 +130,9 @@ class CampaignBook:
             raise CampaignError(f"There is no campaign {name!r} in this store{there}.")
         return record
 
-    def open(self, name: str, event: Opened, *, actor: str = "", request: str = "") -> CampaignRecord:
+    def open(
+        self, name: str, event: Opened, *, actor: str = "", request: str = "", digest: bytes = b""
+    ) -> CampaignRecord:
         """Begin a campaign.
 
         Raises:
@@ -135,7 +145,7 @@ class CampaignBook:
             if request and there.requests.get(request) == 1:
                 return there
             raise CampaignError(f"There is a campaign {name!r} already; give this one another name.")
-        return self._stored(None, name, event, actor, request, ())
+        return self._stored(None, name, event, actor, (request, digest), ())
 
     def add(
         self,
@@ -144,6 +154,7 @@ class CampaignBook:
         *,
         actor: str = "",
         request: str = "",
+        digest: bytes = b"",
         tries: int = 5,
     ) -> CampaignRecord:
         """Add an event that is made from where the campaign stands; made anew where somebody else was faster.
@@ -153,6 +164,7 @@ class CampaignBook:
             make: Makes the event, and what stands or falls with it; it may raise.
             actor: Who does it.
             request: Name of the request: where one of that name was answered before, nothing is added.
+            digest: SHA-256 of what is asked under that name, which is stored with it.
             tries: How often it is made.
 
         Raises:
@@ -168,14 +180,21 @@ class CampaignBook:
             made = make(record)
             event, beside = made if isinstance(made, WithEntries) else (made, ())
             try:
-                return self._stored(record, name, event, actor, request, beside)
+                return self._stored(record, name, event, actor, (request, digest), beside)
             except CampaignConflictError:
                 if attempt == tries - 1:
                     raise
         raise AssertionError("the last try returns or raises")
 
     def approve(
-        self, name: str, proposal: str, *, actor: str = "", request: str = "", today: date | None = None
+        self,
+        name: str,
+        proposal: str,
+        *,
+        actor: str = "",
+        request: str = "",
+        digest: bytes = b"",
+        today: date | None = None,
     ) -> CampaignRecord:
         """Make a proposal the plan of its days; what a policy drew for it is stored in the same transaction.
 
@@ -199,7 +218,7 @@ class CampaignBook:
             entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
             return WithEntries(Approved(proposal=proposal), entries)
 
-        return self.add(name, approved, actor=actor, request=request)
+        return self.add(name, approved, actor=actor, request=request, digest=digest)
 
     def _stored(
         self,
@@ -207,10 +226,11 @@ class CampaignBook:
         name: str,
         event: Event,
         actor: str,
-        request: str,
+        asked: tuple[str, bytes],
         beside: tuple[NewEntry, ...],
     ) -> CampaignRecord:
-        new = new_entry(name, 1 if record is None else record.number + 1, event, actor=actor, request=request)
+        number = 1 if record is None else record.number + 1
+        new = new_entry(name, number, event, actor=actor.strip(), request=asked[0], digest=asked[1])
         made = taken_entry(record, name, new)
         unit = [new, *beside]
         if beside:

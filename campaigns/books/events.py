@@ -216,7 +216,14 @@ _NAMES: dict[type[Event], Happened] = {kind: name for name, kind in _KINDS.items
 
 
 def new_entry(
-    campaign: str, number: int, event: Event, *, actor: str = "", request: str = "", at_us: int | None = None
+    campaign: str,
+    number: int,
+    event: Event,
+    *,
+    actor: str = "",
+    request: str = "",
+    digest: bytes = b"",
+    at_us: int | None = None,
 ) -> NewEntry:
     """An event as an entry of the store.
 
@@ -226,6 +233,7 @@ def new_entry(
         event: What happened.
         actor: Who did it.
         request: Name of the request, so that asking again tells the same.
+        digest: SHA-256 of what was asked under that name.
         at_us: When, microseconds since 1970, UTC; now where left out.
     """
     entry = CampaignEntry(
@@ -234,6 +242,7 @@ def new_entry(
         request=request,
         happened=_NAMES[type(event)],
         content=msgspec.msgpack.encode(event),
+        digest=digest if request else b"",
     )
     return NewEntry("campaign", campaign_key(campaign, number), msgspec.msgpack.encode(entry))
 

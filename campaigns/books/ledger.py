@@ -1,9 +1,9 @@
 """The money of a campaign: reserved by proposals, committed by approvals and decisions, reconciled with what was spent.
 
-A day counts once: what was really spent where that is known, else what is committed for it. A reservation is another
-way the days may go: until it is decided, money is granted only where both ways keep budget and caps, and each day its
-own limits. Two writers cannot both add the next event of a campaign, so what is granted never exceeds them, whoever
-asks at the same time.
+A cell of a day counts once: what was really spent where that is known, else what is committed for it. A reservation is
+another way the days may go: until it is decided, money is granted only where both ways keep budget and caps, and each
+day its own limits. Two writers cannot both add the next event of a campaign, so what is granted never exceeds them,
+whoever asks at the same time.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,9 @@ class Ledger:
         reserved: Days that an open proposal would spend otherwise; None without one.
         spent_base: What was really spent ``(T, R, S, C)``; where only totals are known, in the proportions of what was
             committed.
-        is_spent: Days whose spend is known ``(T,)``.
+        is_spent: Cells whose spend was told ``(T, R, S, C)``; the others of such a day count what is committed.
+        by_region: Where the split over regions was told as well ``(T, C)``, so that a region's figure may rest on it.
+        by_channel: Where the split over channels was ``(T,)``.
     """
 
     limits: Limits
@@ -37,17 +39,33 @@ class Ledger:
     reserved: PlannedDays | None = None
     spent_base: FloatArray
     is_spent: BoolArray
+    by_region: BoolArray
+    by_channel: BoolArray
 
     @classmethod
     def empty(cls, limits: Limits, days: int) -> "Ledger":
         """Nothing is granted yet."""
         nothing = np.zeros((days, *limits.locked.shape))
-        return cls(limits=limits, committed_base=nothing, spent_base=nothing, is_spent=np.zeros(days, dtype=np.bool_))
+        told = np.zeros(nothing.shape, dtype=np.bool_)
+        return cls(
+            limits=limits,
+            committed_base=nothing,
+            spent_base=nothing,
+            is_spent=told,
+            by_region=told[:, 0, 0],
+            by_channel=told[:, 0, 0, 0],
+        )
 
     @property
     def counted_base(self) -> FloatArray:
         """What each day counts, whatever is reserved ``(T, R, S, C)``."""
         return self._counted(self.committed_base)
+
+    @property
+    def has_spent(self) -> BoolArray:
+        """Days of whose spend something was told, so that they are over ``(T,)``."""
+        told: BoolArray = np.any(self.is_spent, axis=(1, 2, 3))
+        return told
 
     @property
     def known_spend_base(self) -> float:
@@ -111,14 +129,32 @@ class Ledger:
         there = self.committed_base[days.first_day : days.end_day]
         return self.with_committed(replace(days, spend_base=there + days.spend_base))
 
-    def with_spent(self, day: int, spent_base: FloatArray) -> "Ledger":
+    def with_spent(
+        self,
+        day: int,
+        spent_base: FloatArray,
+        *,
+        told: BoolArray | None = None,
+        by_region: BoolArray | None = None,
+        by_channel: bool = True,
+    ) -> "Ledger":
         """With what a day really cost ``(R, S, C)``; what was committed beyond it is free again.
 
         A reservation that this leaves no money for ends: nobody could approve it, and it would keep decisions waiting.
+
+        Args:
+            day: The day.
+            spent_base: What was spent; what stands in cells that were not told does not matter.
+            told: Which cells were told ``(R, S, C)``; all where left out.
+            by_region: Channels whose split over regions was told ``(C,)``; all where left out.
+            by_channel: Whether the split over channels was.
         """
         spent, known = self.spent_base.copy(), self.is_spent.copy()
-        spent[day], known[day] = spent_base, True
-        made = replace(self, spent_base=spent, is_spent=known, reserved=None)
+        regional, own = self.by_region.copy(), self.by_channel.copy()
+        known[day] = True if told is None else told
+        spent[day] = np.where(known[day], spent_base, 0.0)
+        regional[day], own[day] = True if by_region is None else by_region, by_channel
+        made = replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
         if self.reserved is None:
             return made
         try:
@@ -165,7 +201,7 @@ class Ledger:
         return ways
 
     def _counted(self, granted: FloatArray) -> FloatArray:
-        return np.where(self.is_spent[:, None, None, None], self.spent_base, granted)
+        return np.where(self.is_spent, self.spent_base, granted)
 
 
 def _of(days: PlannedDays, committed: FloatArray, reserved: PlannedDays | None) -> FloatArray:

@@ -1,6 +1,7 @@
 """Where a campaign stands: what its events add up to."""
 
 import tempfile
+import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -84,6 +85,7 @@ class CampaignRecord:
         mechanic: Mechanics likewise ``(T, R, S)``.
         proposals: By name, in their order.
         days: What is known, by day.
+        unusable: Figures that were told with what cannot be, by day: they wait for a corrected file.
         told_us: When each of these days was told last, by day.
         files: Files that actuals came from.
         decisions: What a policy decided, in order.
@@ -105,6 +107,7 @@ class CampaignRecord:
     mechanic: IntArray
     proposals: Mapping[str, Proposal] = field(default_factory=dict[str, Proposal])
     days: Mapping[int, ActualDay] = field(default_factory=dict[int, ActualDay])
+    unusable: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     told_us: Mapping[int, int] = field(default_factory=dict[int, int])
     files: tuple[ToldFile, ...] = ()
     decisions: tuple[Decided, ...] = ()
@@ -204,17 +207,29 @@ class CampaignRecord:
         )
 
     def _told(self, event: ToldActuals, entry: CampaignEntry) -> "CampaignRecord":
-        days, told, ledger = dict(self.days), dict(self.told_us), self.ledger
+        days, told, ledger, unusable = dict(self.days), dict(self.told_us), self.ledger, dict(self.unusable)
         for packed in event.days:
-            new = ActualDay.from_bytes(packed)
+            as_told = ActualDay.from_bytes(packed)
+            # A store may hold what is refused today: it stays readable, and what cannot be counts as not told.
+            new, bad = as_told.within_range(), as_told.out_of_range
             if not -1 <= new.day < self.scenario.days:
                 raise CampaignError(f"Day {new.day} is none of the {self.scenario.days} days of {self.name}.")
+            waits = tuple(name for name in unusable.get(new.day, ()) if name not in new.figures)
+            unusable[new.day] = (*waits, *bad)
+            if not new.tells_something:
+                continue
             known = days[new.day] = merged(days[new.day], new) if new.day in days else new
             told[new.day] = entry.at_us
-            spent = known.figures.get("spend_base")
-            if spent is not None and new.day >= 0:
-                ledger = ledger.with_spent(new.day, spread(spent, ledger.committed_base[new.day])[0])
-        return replace(self, days=days, told_us=told, ledger=ledger, files=(*self.files, *event.files))
+            if "spend_base" in known.figures and new.day >= 0:
+                ledger = _spent(ledger, known)
+        return replace(
+            self,
+            days=days,
+            told_us=told,
+            ledger=ledger,
+            files=(*self.files, *event.files),
+            unusable={day: names for day, names in unusable.items() if names},
+        )
 
     def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
         days = self._fitting(event.days.days())
@@ -267,12 +282,12 @@ class CampaignRecord:
             raise CampaignError(f"The proposal {proposal.id} is approved already{by}; nothing was done twice.")
         if proposal.state == "superseded":
             raise CampaignError(f"The proposal {proposal.id} gave way to a later one; approve that, or propose again.")
-        if self.opened.four_eyes and (not actor or actor == proposal.by):
+        if self.opened.four_eyes and (not actor.strip() or same_person(actor, proposal.by)):
             raise CampaignError(
                 f"{self.name} wants four eyes: {proposal.by or 'somebody without a name'} proposed {proposal.id}, "
                 "somebody else has to approve it, under a name of their own."
             )
-        over = [day for day in range(proposal.days.first_day, proposal.days.end_day) if self.ledger.is_spent[day]]
+        over = [day for day in range(proposal.days.first_day, proposal.days.end_day) if self.ledger.has_spent[day]]
         if over:
             when = self.scenario.date_of(over[0])
             raise CampaignError(
@@ -286,6 +301,28 @@ class CampaignRecord:
                 f"An event of {self.name} is about days or cells that the campaign does not have."
             )
         return days
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are of one person, however they are written."""
+    return (
+        unicodedata.normalize("NFKC", one).strip().casefold() == unicodedata.normalize("NFKC", other).strip().casefold()
+    )
+
+
+def _spent(ledger: Ledger, known: ActualDay) -> Ledger:
+    """The ledger with what is known of a day's spend; totals are spread as the money was committed."""
+    told, regions = known.figures["spend_base"], ledger.committed_base.shape[1]
+    spend, cells = spread(told, ledger.committed_base[known.day])
+    assumed = known.figures.get("regions_assumed", np.zeros(1))
+    split = (told.shape[0] == regions) & ~(assumed > 0.0)
+    return ledger.with_spent(
+        known.day,
+        spend,
+        told=cells,
+        by_region=np.broadcast_to(split, ledger.by_region[known.day].shape),
+        by_channel=told.shape[2] == ledger.committed_base.shape[3],
+    )
 
 
 def begin(name: str, entry: CampaignEntry) -> CampaignRecord:

@@ -95,7 +95,7 @@ class DayDecisions:
                 self._check_name(key, request)
             tries += 1
             check_served(record, allocator)
-            if record.ledger.is_spent[day]:
+            if record.ledger.has_spent[day]:
                 raise CampaignError(
                     f"What {record.name} spent on {asked.date} was told already, so that day is over; nothing is "
                     "granted for it any more."

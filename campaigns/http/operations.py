@@ -38,6 +38,8 @@ from xbopt.service.http.routes import Answer, Call
 from xbopt.service.store.interface import RefusedEntryError, StoreError, TamperedStoreError
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from xbopt.campaigns.http.proposing import Proposer
     from xbopt.campaigns.http.work import CampaignWork
 
@@ -55,10 +57,13 @@ class CampaignOperations:
     Args:
         engine: The service.
         propose: Proposes days; as on the command line where None.
+        today: The day of asking; by the clock where None.
     """
 
-    def __init__(self, engine: Engine, *, propose: "Proposer | None" = None) -> None:
-        self._propose = propose
+    def __init__(
+        self, engine: Engine, *, propose: "Proposer | None" = None, today: "Callable[[], date] | None" = None
+    ) -> None:
+        self._propose, self._today = propose, today
         self._engine, self._metrics = engine, CampaignMetrics(engine.metrics.registry)
         self._quick = ThreadPoolExecutor(_THREADS, thread_name_prefix="xbopt-campaigns")
         self._slow = asyncio.Semaphore(1)
@@ -205,10 +210,11 @@ class CampaignOperations:
     def _work(self, loop: asyncio.AbstractEventLoop) -> "CampaignWork":
         """Made by the first who asks, in a thread: the market's code takes a second to load, which most never need."""
         if self._made is None:
-            from xbopt.campaigns.http.work import CampaignWork
+            from xbopt.campaigns.http.proposing import planned_again
+            from xbopt.campaigns.http.work import CampaignWork, by_the_clock
 
             store = LoopStore(self._engine.commit, loop)
-            self._made = CampaignWork(store) if self._propose is None else CampaignWork(store, propose=self._propose)
+            self._made = CampaignWork(store, propose=self._propose or planned_again, today=self._today or by_the_clock)
         return self._made
 
     async def _stop(self) -> None:

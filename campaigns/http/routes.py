@@ -23,20 +23,25 @@ from xbopt.service.http.routes import JSON, Answer, Call, Route
 from xbopt.service.http.tokens import Right
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from xbopt.campaigns.http.proposing import Proposer
 
 _ONE = "/v1/campaigns/{campaign}"
 _TAG = "campaigns"
 
 
-def campaign_routes(engine: Engine, *, propose: "Proposer | None" = None) -> Sequence[Route]:
+def campaign_routes(
+    engine: Engine, *, propose: "Proposer | None" = None, today: "Callable[[], date] | None" = None
+) -> Sequence[Route]:
     """The routes of campaigns for a service.
 
     Args:
         engine: The service.
         propose: Proposes days; as on the command line where None.
+        today: The day of asking; by the clock where None.
     """
-    do = CampaignOperations(engine, propose=propose)
+    do = CampaignOperations(engine, propose=propose, today=today)
 
     def post(
         path: str,

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from hashlib import sha256
 
+import msgspec
 import numpy as np
 
 from xbopt.agents.policies import built_in_policy
@@ -68,6 +70,11 @@ _TIMES = 3
 """How often a proposal is worked out where its money goes elsewhere meanwhile."""
 
 
+def by_the_clock() -> date:
+    """The day that it is, UTC."""
+    return datetime.now(UTC).date()
+
+
 class CampaignWork:
     """Does what the routes of campaigns ask for; several threads may, each campaign's writing by one at a time.
 
@@ -77,10 +84,13 @@ class CampaignWork:
     Args:
         store: The store.
         propose: Proposes days.
+        today: The day of asking, UTC.
     """
 
-    def __init__(self, store: EventStore, *, propose: Proposer = planned_again) -> None:
-        self._store, self._propose = store, propose
+    def __init__(
+        self, store: EventStore, *, propose: Proposer = planned_again, today: Callable[[], date] = by_the_clock
+    ) -> None:
+        self._store, self._propose, self._today = store, propose, today
         self._book, self._mornings, self._rewards = CampaignBook(store), Mornings(), Rewards(store)
         self._decisions = DayDecisions(self._book, store, self._mornings)
         self._listed: list[CampaignListed] = []
@@ -101,8 +111,8 @@ class CampaignWork:
             manifest = allocator.bundle.manifest
             policy = DecidingPolicy(name=manifest.name, source=SERVED, address=manifest.content_address)
         event = opening(market, _plan(asked.plan, market), policy=policy, four_eyes=asked.four_eyes)
-        record = self._book.open(asked.name, event, actor=actor, request=asked.request)
-        return self._written(record, 1, "opened")
+        record = self._book.open(asked.name, event, actor=actor, request=asked.request, digest=_digest(asked))
+        return self._written(record, 1, "opened", _digest(asked))
 
     def tell(self, name: str, asked: TellActuals, actor: str) -> Written:
         """Take what really came.
@@ -112,10 +122,10 @@ class CampaignWork:
         """
         record = self._known(name)
         market = self._mornings.market(record.scenario)
-        days = [_actual_day(record, one, market) for one in asked.days]
+        days = [_actual_day(record, one, market, self._today()) for one in asked.days]
         files = [ToldFile(name=one.name, sha256=one.sha256, profile=one.profile, rows=one.rows) for one in asked.files]
         event = ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=list(asked.notes))
-        return self._add(name, lambda _: event, "actuals", actor, asked.request)
+        return self._add(name, lambda _: event, "actuals", actor, asked)
 
     def propose(self, name: str, asked: AskProposal, actor: str) -> Proposal:
         """Propose days, and reserve their money."""
@@ -124,7 +134,8 @@ class CampaignWork:
             if asked.request and asked.request in record.requests:
                 break
             try:
-                record = self._book.add(name, self._proposed(record, asked), actor=actor, request=asked.request)
+                made = self._proposed(record, asked)
+                record = self._book.add(name, made, actor=actor, request=asked.request, digest=_digest(asked))
                 break
             except OverspendError:
                 # While it was worked out, others were granted money that it counted on.
@@ -132,7 +143,7 @@ class CampaignWork:
                 if not left or now.number == record.number:
                     raise
                 record = now
-        entry, told = self._event(name, record.requests.get(asked.request, record.number), "proposed")
+        entry, told = self._event(name, record.requests.get(asked.request, record.number), "proposed", _digest(asked))
         event = read_event(told)
         assert isinstance(event, Proposed), "it says so"
         one = record.proposal(event.proposal)
@@ -156,8 +167,8 @@ class CampaignWork:
     def approve(self, name: str, asked: Approve, actor: str) -> Written:
         """Make a proposal the plan of its days."""
         self._known(name)
-        record = self._book.approve(name, asked.proposal, actor=actor, request=asked.request)
-        return self._written(record, record.requests.get(asked.request, record.number), "approved")
+        record = self._book.approve(name, asked.proposal, actor=actor, request=asked.request, digest=_digest(asked))
+        return self._written(record, record.requests.get(asked.request, record.number), "approved", _digest(asked))
 
     def roll_out(self, name: str, asked: RollOut, actor: str) -> Written:
         """Let the policy take another share of the decisions."""
@@ -167,11 +178,11 @@ class CampaignWork:
                 raise CampaignError(f"{name} is decided by its plan; there is no policy to share decisions with.")
             return RolledOut(share=asked.share, reason=asked.reason)
 
-        return self._add(name, rolled, "rolled_out", actor, asked.request)
+        return self._add(name, rolled, "rolled_out", actor, asked)
 
     def close(self, name: str, asked: Close, actor: str) -> Written:
         """End a campaign."""
-        return self._add(name, lambda _: Closed(reason=asked.reason), "closed", actor, asked.request)
+        return self._add(name, lambda _: Closed(reason=asked.reason), "closed", actor, asked)
 
     def decide(
         self, name: str, asked: AskDecision, allocator: Allocator, kill: KillMode, actor: str
@@ -216,30 +227,37 @@ class CampaignWork:
         make: Callable[[CampaignRecord], Event],
         happened: Happened,
         actor: str,
-        request: str,
+        asked: TellActuals | RollOut | Close,
     ) -> Written:
         self._known(name)
-        record = self._book.add(name, make, actor=actor, request=request)
-        return self._written(record, record.requests.get(request, record.number), happened)
+        record = self._book.add(name, make, actor=actor, request=asked.request, digest=_digest(asked))
+        return self._written(record, record.requests.get(asked.request, record.number), happened, _digest(asked))
 
-    def _written(self, record: CampaignRecord, number: int, happened: Happened) -> Written:
-        entry, _ = self._event(record.name, number, happened)
+    def _written(self, record: CampaignRecord, number: int, happened: Happened, digest: bytes) -> Written:
+        entry, _ = self._event(record.name, number, happened, digest)
         return Written(campaign=record.name, event=number, receipt=_receipt(entry), money=money_of(record))
 
-    def _event(self, name: str, number: int, happened: Happened) -> tuple[Entry, CampaignEntry]:
+    def _event(self, name: str, number: int, happened: Happened, digest: bytes) -> tuple[Entry, CampaignEntry]:
         """An event that answered a request, as it stands in the store.
 
         Raises:
-            CampaignError: The request was for something else.
+            ProblemError: The request was for something else (409).
         """
         place: Place = ("campaign", campaign_key(name, number))
         found = self._store.find_all([place])
         if place not in found:
             raise StoreError(f"Event {number} of {name} is not in the store any more.")
         told = decode_entry(found[place].payload, CampaignEntry)
-        if told.happened != happened:
-            raise CampaignError(f"The request {told.request!r} was for something else; give every request its own.")
+        if told.happened != happened or (told.digest and told.digest != digest):
+            raise ProblemError(
+                409, f"The request {told.request!r} stands for another body; give every request a name of its own."
+            )
         return found[place], told
+
+
+def _digest(asked: msgspec.Struct) -> bytes:
+    """What stands for a body: the same for the same content."""
+    return sha256(msgspec.json.encode(asked, order="deterministic")).digest()
 
 
 def _receipt(entry: Entry) -> Receipt:
@@ -299,11 +317,17 @@ def _plan(asked: str | PlanArrays, market: MarketParameters) -> ScheduledPolicy:
     return plan
 
 
-def _actual_day(record: CampaignRecord, told: DayTold, market: MarketParameters) -> ActualDay:
+def _actual_day(record: CampaignRecord, told: DayTold, market: MarketParameters, today: date) -> ActualDay:
     day = ActualDay(
         day=_day(record, told.date), figures={name: _array(name, one) for name, one in told.figures.items()}
     )
     day.check(market)
+    if not day.tells_something:
+        raise UsageError(f"{told.date} has no figure that is known; leave the day out.")
+    if record.scenario.date_of(day.day) > today:
+        raise UsageError(
+            f"{told.date} is still to come ({today} UTC is today); what it brings is told when it is over."
+        )
     return day
 
 

@@ -67,8 +67,11 @@ def fill_results(decision: Decision, model: DayOutcome, actual: ActualDay) -> Fi
         actual: What was told.
     """
     figures = actual.figures
-    clicks, known_visits, visits = _visits(figures.get("clicks"), figures.get("visits"), model)
-    impressions, known_impressions = spread(figures.get("impressions"), model.impressions[0])
+    assumed = figures.get("regions_assumed")
+    told_clicks = _told_once(figures.get("clicks"), assumed, expected_counts(model)[0])
+    clicks, known_visits, visits = _visits(told_clicks, figures.get("visits"), model)
+    told_impressions = _told_once(figures.get("impressions"), assumed, model.impressions[0])
+    impressions, known_impressions = spread(told_impressions, model.impressions[0])
     by_bucket = model.orders[0]
     model_orders = by_bucket.sum(axis=2)
     orders, known_orders = spread(figures.get("orders"), model_orders)
@@ -150,6 +153,19 @@ def told_morning(market: MarketParameters, state: MarketState, actual: ActualDay
         usual_demand=spread(figures.get("usual_demand"), state.usual_demand[0])[0][None],
         satisfaction=held(figures.get("satisfaction"), state.satisfaction[0])[None],
     )
+
+
+def _told_once(told: FloatArray | None, assumed: FloatArray | None, model: FloatArray) -> FloatArray | None:
+    """Figures by region and channel; where the split over regions was an assumption, the model's stands in its place.
+
+    So they are a total like any other: observed over modelled is the same in all regions, and no region looks changed.
+    """
+    if told is None or assumed is None or told.shape[0] == 1:
+        return told
+    is_assumed = np.zeros(told.shape[2], dtype=np.bool_)
+    is_assumed[: len(assumed)] = assumed > 0.0
+    expected = model.sum(axis=1, keepdims=True) if told.shape[1] == 1 else model
+    return np.where(is_assumed, spread(told.sum(axis=0, keepdims=True), expected)[0], told)
 
 
 def _visits(

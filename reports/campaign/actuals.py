@@ -9,6 +9,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.numbers import NumberFormat
 
 _NAMES: Mapping[str, str] = {"spend_base": "spend", "orders": "orders", "net_sales_base": "sales"}
+_MONEY = ("spend_base", "net_sales_base")
 _SHOWN = 10
 
 
@@ -31,6 +32,8 @@ def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]
         "missing": dates(record.missing_days),
         "known_days": len(record.days),
         "spent": record.ledger.known_spend_base,
+        "untold": untold_base(record),
+        "unusable": {str(scenario.date_of(day)): list(names) for day, names in record.unusable.items()},
         "left": float(record.ledger.before(scenario.days).budget_base[0]),
         "currency": scenario.base_currency,
         "notes": [{"code": note.code, "what": note.what, "count": note.count} for note in found.notes],
@@ -52,8 +55,9 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
             yield f"{_days(len(days))} {what}: {spans(days, scenario)}."
     for one in found.corrected[:_SHOWN]:
         changes = [
-            f"{_NAMES[name]} {numbers.money(one.before[name])} is {numbers.money(one.now[name])} now"
+            f"{_NAMES[name]} {written(one.before[name])} is {written(one.now[name])} now"
             for name in _NAMES
+            for written in (numbers.money if name in _MONEY else numbers.count,)
             if name in one.before and name in one.now and one.before[name] != one.now[name]
         ]
         yield f"{scenario.date_of(one.day)} is corrected: {', '.join(changes) or 'another split'}."
@@ -64,6 +68,15 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         f"{record.name} knows {_days(len([day for day in record.days if day >= 0]))} of {scenario.days}; "
         f"{numbers.money(spent)} of {numbers.money(scenario.limits.total_base)} are spent."
     )
+    granted = untold_base(record)
+    if granted >= 0.005:
+        yield f"Of days that are told in part, {numbers.money(granted)} were granted whose spend nobody told."
+    for day, names in record.unusable.items():
+        what = ", ".join(_NAMES.get(name, name) for name in names)
+        yield (
+            f"{scenario.date_of(day)} was told with what cannot be ({what}); that counts as not told. Tell the day "
+            "again from a corrected file."
+        )
     if record.missing_days:
         yield f"Nothing is known of {spans(record.missing_days, scenario)}; the plan stands in for it."
 
@@ -76,6 +89,12 @@ def spans(days: Sequence[int], scenario: Scenario) -> str:
         first, last = scenario.date_of(part[0]), scenario.date_of(part[-1])
         found.append(f"{first}" if first == last else f"{first} to {last}")
     return ", ".join(found)
+
+
+def untold_base(record: CampaignRecord) -> float:
+    """What was granted on days that are told in part, in cells whose spend nobody told; base currency."""
+    ledger = record.ledger
+    return float(ledger.counted_base[ledger.has_spent][~ledger.is_spent[ledger.has_spent]].sum())
 
 
 def _days(count: int) -> str:

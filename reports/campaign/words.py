@@ -35,6 +35,7 @@ _ADVICE: Mapping[AdviceCode, str] = {
     "order_stock": "order stock, or stop media there before it is gone",
     "tell_missing": "xbopt campaign actuals with the missing files, or --off where nothing happened",
     "tell_actuals": "xbopt campaign actuals with the exports of the days since",
+    "correct_file": "correct the file and tell the day again; until then it counts as not told",
     "approve": "xbopt campaign approve, or propose anew",
 }
 
@@ -107,7 +108,10 @@ class CampaignWords:
         if status.closed is not None:
             yield f"It is closed: {status.closed}."
         if money.untold_base >= 0.005:
-            yield f"Nobody told the spend of some days that are over; {numbers.money(money.untold_base)} were granted."
+            yield (
+                f"Of the days that are over, {numbers.money(money.untold_base)} were granted to channels and regions "
+                "whose spend nobody told."
+            )
         if status.outlook is not None:
             margin, orders = status.outlook.margin_base, status.outlook.orders
             yield (
@@ -227,6 +231,9 @@ _ALARMS: Mapping[AlarmCode, Callable[[CampaignWords, Alarm], str]] = {
     ),
     "actuals_late": lambda w, a: (
         f"nothing is known since {w.day(a.figures['known_until'])}, {int(a.figures['days'])} days"
+    ),
+    "out_of_range": lambda w, a: (
+        f"{_FIGURES.get(a.measure, a.measure)} of {w.day(a.figures['day'])} was told as what it cannot be"
     ),
     "proposal_waits": lambda w, a: (
         f"a proposal from {w.day(a.figures['first_day'])} on waits for approval"

@@ -221,6 +221,7 @@ class CampaignEntry(msgspec.Struct, array_like=True, kw_only=True):
         request: Name that whoever asked gave the request, so that asking again tells the same; empty for none.
         happened: What it was.
         content: The event itself; `xbopt.campaigns.books.events` reads it.
+        digest: SHA-256 of what was asked under the name of the request; empty where it has no name, or is older.
     """
 
     version: int = ENTRY_VERSION
@@ -229,6 +230,7 @@ class CampaignEntry(msgspec.Struct, array_like=True, kw_only=True):
     request: str
     happened: Happened
     content: bytes
+    digest: bytes = b""
 
 
 def campaign_key(name: str, number: int) -> str:

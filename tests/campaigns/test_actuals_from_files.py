@@ -12,7 +12,10 @@ from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.places import channels_by_name
 from xbopt.campaigns.books.campaign_book import CampaignBook
+from xbopt.campaigns.books.events import ToldActuals
+from xbopt.campaigns.closing import plan_against_actual
 from xbopt.campaigns.opening import opening
+from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.told_files import ImportAnswers, NewActuals, read_actuals
 from xbopt.core.errors import CampaignError, UsageError
 from xbopt.core.scenario.scenario import Scenario
@@ -90,7 +93,7 @@ def test_what_was_told_is_told_apart_from_what_is_new(
     seller: SimulatedSeller, book: CampaignBook, tmp_path: Path
 ) -> None:
     files = seller.export(tmp_path, days=6)
-    first = read(book, files, tmp_path, until=date(2026, 10, 7))
+    first = read(book, files, tmp_path, until=seller.scenario.date_of(2))
     assert first.new == (0, 1, 2)
     assert {note.code for note in first.notes} >= {"not_finished"}
     assert first.event is not None
@@ -129,7 +132,7 @@ def test_a_platform_that_came_later_completes_its_days(
     record = book.add("spring", lambda _: book_before.event)  # type: ignore[arg-type, return-value]
     social = record.scenario.channels.index("social")
     # What Meta cost is not known; what was committed stands for it.
-    np.testing.assert_allclose(record.ledger.spent_base[4, ..., social], record.ledger.committed_base[4, ..., social])
+    np.testing.assert_allclose(record.ledger.counted_base[4, ..., social], record.ledger.committed_base[4, ..., social])
     later = read(book, seller.export(tmp_path, days=2, without=("google", "email", "orders")), tmp_path)
     assert (later.new, later.completed, later.corrected) == ((), (4, 5), ())
 
@@ -214,3 +217,79 @@ def test_a_channel_is_found_by_id_by_name_by_kind_or_said(scenario: Scenario) ->
     assert channels_by_name(scenario, ["billboard"], {"billboard": "none"}) == {}
     with pytest.raises(CampaignError, match="there is no such channel"):
         channels_by_name(scenario, ["billboard"], {"billboard": "serach"})
+
+
+def nothing(scenario: Scenario) -> np.ndarray:
+    return np.zeros((scenario.days, *scenario.shape[:3]))
+
+
+def orders_of(scenario: Scenario, *rows: tuple[int, str, str | None]) -> dict[str, pl.DataFrame]:
+    """Orders by day, source and country."""
+    usual = {"status": "sold", "quantity": 1.0, "unit_price": 9.0, "currency": "EUR", "line": 1.0, "net_revenue": 9.0}
+    lines = [
+        {**usual, "date": scenario.date_of(day), "order_id": f"o{n}", "country": country, "source": source}
+        for n, (day, source, country) in enumerate(rows)
+    ]
+    return {"transactions": frame(dict(TRANSACTIONS), *lines)}
+
+
+def test_between_two_files_of_orders_nothing_is_known(scenario: Scenario) -> None:
+    tables = orders_of(scenario, (0, "a", "DE"), (2, "a", "DE"), (6, "b", "GB"), (8, "b", "DE"))
+    found = days_of_tables(tables, scenario, nothing(scenario))
+    assert [day.day for day in found.days] == [0, 1, 2, 6, 7, 8]
+    assert found.days[1].figures["orders"][:, 0].tolist() == [0.0, 0.0]
+
+
+def test_an_order_of_no_country_leaves_a_total_or_nothing(scenario: Scenario) -> None:
+    rows = ((0, "a", "DE"), (1, "a", "DE"), (1, "a", None))
+    first, second = days_of_tables(orders_of(scenario, *rows), scenario, nothing(scenario)).days
+    assert first.figures["orders"][:, 0].tolist() == [1.0, 0.0]
+    assert second.figures["orders"].tolist() == [[2.0]]
+    assert second.figures["net_sales_base"].tolist() == [[18.0]]
+    found = days_of_tables(orders_of(scenario, *rows, (0, "a", "JP")), scenario, nothing(scenario))
+    assert [day.day for day in found.days] == [0]
+    assert {note.code for note in found.notes} == {"no_country_lost", "other_countries"}
+
+
+def test_spend_below_nothing_is_refused_with_its_day(scenario: Scenario) -> None:
+    row = {"date": scenario.start, "platform": "google_ads", "country": "DE", "spend": -500.0}
+    with pytest.raises(CampaignError, match=rf"google_ads in DE spent -500.00 on {scenario.start}"):
+        days_of_tables(media(row), scenario, nothing(scenario))
+    found = days_of_tables(media(row, {**row, "spend": 700.0}), scenario, nothing(scenario))
+    assert found.days[0].figures["spend_base"][0, 0, 0] == 200.0  # a correction within the day
+
+
+def test_a_channel_that_only_a_word_speaks_for_is_told(scenario: Scenario) -> None:
+    row = {"date": scenario.start, "platform": "google_ads", "country": "DE", "spend": 5.0}
+    found = days_of_tables(media({**row, "channel": "google billboard"}), scenario, nothing(scenario))
+    assert [note.sentence for note in found.notes] == [
+        "google billboard is read as search, by a word in the name; --channels says otherwise."
+    ]
+    assert not days_of_tables(media({**row, "channel": "search"}), scenario, nothing(scenario)).notes
+
+
+def test_off_needs_no_file_and_tells_of_spend_on_its_days(
+    scenario: Scenario, book: CampaignBook, tmp_path: Path
+) -> None:
+    off = [Span(source="google_ads", first=scenario.start, last=scenario.date_of(1))]
+    alone = told(read(book, [], tmp_path, off=off))
+    assert {day: actual.figures["spend_base"][:, 0, 0].tolist() for day, actual in alone.items()} == {
+        0: [0.0, 0.0],
+        1: [0.0, 0.0],
+    }
+    row = {"date": scenario.start, "platform": "google_ads", "country": "DE", "spend": 5.0}
+    found = days_of_tables(media(row), scenario, nothing(scenario), off=off)
+    assert [(note.code, note.count) for note in found.notes] == [("off_with_spend", 1)]
+    assert found.days[0].figures["spend_base"][:, 0, 0].tolist() == [5.0, 0.0]
+
+
+def test_a_split_that_was_assumed_is_marked_and_no_figure_of_a_region(scenario: Scenario, book: CampaignBook) -> None:
+    rows = [{"date": scenario.start, "platform": "google_ads", "spend": 80.0, "clicks": 40.0}]
+    rows.append({"date": scenario.start, "platform": "facebook_ads", "country": "DE", "spend": 9.0})
+    (day,) = days_of_tables(media(*rows), scenario, nothing(scenario)).days
+    np.testing.assert_array_equal(day.figures["regions_assumed"], [1.0, 0.0, np.nan])
+    record = book.add("spring", lambda _: ToldActuals(days=[day.to_bytes()], files=[]))
+    assert record.ledger.by_region[0].tolist() == [False, True, True]
+    assert record.ledger.known_spend_base == pytest.approx(89.0)  # e-mail was granted, and nobody told it
+    assert record.ledger.counted_base[0].sum() > 89.0
+    assert np.isnan(plan_against_actual(Standing(record)).spend_by_region).all()

@@ -8,6 +8,7 @@ import pytest
 from tests.campaigns.campaigns_played import exports_of, only
 from tests.campaigns.campaigns_standing import WORLDS, after, standing_at
 from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.advice.alarms import _waiting
 from xbopt.campaigns.advice.data_alarms import level_of
 from xbopt.campaigns.advice.drift import Drift
 from xbopt.campaigns.advice.proposal import propose
@@ -213,6 +214,10 @@ def test_a_proposal_waits_until_it_is_approved(market):
     assert status.waiting == ("p1",)
     alarm = next(alarm for alarm in status.alarms if alarm.code == "proposal_waits")
     assert alarm.worth_base == pytest.approx(found.figures.gains.reward.mean)
+    idle = replace(found.figures, kind="carry_on")
+    again = Proposed(proposal="p1", days=PlanBytes.of(found.days), knows_until=DAY, figures=idle.to_json())
+    (waits,) = _waiting(Standing(after(standing.record, again), worlds=WORLDS))
+    assert waits.worth_base == 0.0  # its days change nothing, whatever was found wanting brought
 
 
 def test_a_campaign_that_ended_still_has_a_status(market):

@@ -24,7 +24,7 @@ from xbopt.campaigns.books.events import (
 from xbopt.campaigns.books.record import CampaignRecord, packed_scenario
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
-from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, OverspendError
+from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, OverspendError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
@@ -237,7 +237,7 @@ def test_an_event_whose_place_is_taken_takes_nothing_with_it(
     assert [one.state for one in stored] == ["known", "unwanted"]
     assert store.find("administration", "1-0123456789abcdef") is None
     with pytest.raises(CampaignConflictError):
-        other._stored(other._kept["spring"], "spring", RolledOut(share=0.5, reason="late"), "", "", ())
+        other._stored(other._kept["spring"], "spring", RolledOut(share=0.5, reason="late"), "", ("", b""), ())
 
 
 def test_a_closed_campaign_takes_actuals_only(store: Store, scenario: Scenario, plan: ScheduledPolicy) -> None:
@@ -283,3 +283,41 @@ def test_forged_events_are_found_when_a_campaign_is_read(
     store.append([new_entry("spring", 2, Approved(proposal="p7"))])
     with pytest.raises(CampaignRecordError, match="does not follow"):
         CampaignBook(store).load("spring")
+
+
+def test_what_cannot_be_is_refused_and_stays_readable_where_a_store_holds_it(
+    store: Store, scenario: Scenario, plan: ScheduledPolicy
+) -> None:
+    book = CampaignBook(store)
+    book.open("spring", opening(scenario, plan))
+    for spend in (-500.0, 1e308):
+        with pytest.raises(UsageError, match="spend_base"):
+            book.add("spring", lambda record, spend=spend: told(0, spend, record))
+    assert book.load("spring").number == 1
+    event = told(0, -500.0, book.load("spring"))
+    store.append([new_entry("spring", 2, event)])  # as an earlier version stored it
+    record = CampaignBook(store).load("spring")
+    assert (dict(record.unusable), record.ledger.known_spend_base) == ({0: ("spend_base",)}, 0.0)
+    mended = CampaignBook(store).add("spring", lambda record: told(0, 50.0, record))
+    assert not mended.unusable
+    assert mended.ledger.known_spend_base == pytest.approx(50.0)
+
+
+def test_a_day_of_nothing_known_is_no_known_day(store: Store, scenario: Scenario, plan: ScheduledPolicy) -> None:
+    book = CampaignBook(store)
+    book.open("spring", opening(scenario, plan))
+    empty = ActualDay(day=5, figures={"orders": np.full((1, 1), np.nan)})
+    record = book.add("spring", lambda _: ToldActuals(days=[empty.to_bytes()], files=[]))
+    assert (record.known_until, record.missing_days) == (0, ())
+
+
+def test_four_eyes_are_of_two_people_however_a_name_is_written(
+    store: Store, scenario: Scenario, plan: ScheduledPolicy
+) -> None:
+    book = CampaignBook(store)
+    book.open("spring", opening(scenario, plan, four_eyes=True))
+    book.add("spring", proposing, actor="Ann")
+    for actor in ("ann", " ANN ", "", "  "):
+        with pytest.raises(CampaignError, match="four eyes"):
+            book.approve("spring", "p1", actor=actor)
+    assert book.approve("spring", "p1", actor=" bob").proposal("p1").approved_by == "bob"

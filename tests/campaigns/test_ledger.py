@@ -144,7 +144,7 @@ def test_whatever_is_asked_grants_keep_the_limits(asked: list[tuple[str, int, in
                 ledger = ledger.with_reserved(part)
             elif what == "release":
                 ledger = ledger.without_reserved()
-            elif not ledger.is_spent[first]:  # platforms spend what they were given, or less; a later correction may
+            elif not ledger.has_spent[first]:  # platforms spend what they were given, or less; a later correction may
                 # bring back what was given to others meanwhile, and that is no grant
                 granted = ledger.committed_base[first]
                 ledger = ledger.with_spent(first, granted * min(amount / 260.0, 1.0))
@@ -178,3 +178,13 @@ def test_a_reservation_that_what_was_spent_leaves_no_money_for_ends() -> None:
     spent = ledger.with_spent(0, even(0, 1, 500.0).spend_base[0])  # 500 + 450 are more than 600
     assert spent.reserved is None
     assert spent.remaining(1, 2).budget_base == pytest.approx([100.0])
+
+
+def test_what_nobody_told_of_a_day_counts_what_is_granted_and_is_not_spent() -> None:
+    ledger = empty().with_committed(even(0, 2, 100.0))
+    told = np.zeros((REGIONS, SEGMENTS, CHANNELS), dtype=np.bool_)
+    told[0, :, 0] = True
+    part = ledger.with_spent(0, np.full(told.shape, 20.0), told=told)
+    assert part.known_spend_base == pytest.approx(40.0)
+    assert part.counted_base[0].sum() == pytest.approx(40.0 + 6 * 12.5)
+    assert part.has_spent.tolist() == [True] + [False] * (DAYS - 1)

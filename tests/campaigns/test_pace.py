@@ -15,7 +15,7 @@ def granted() -> np.ndarray:
 
 
 def told(until: int) -> np.ndarray:
-    return np.arange(DAYS) < until
+    return np.broadcast_to((np.arange(DAYS) < until)[:, None, None], (DAYS, 2, 2))
 
 
 def by_place(spent, until=DAYS):
@@ -77,3 +77,17 @@ def test_scatter_shows_no_alarm_on_any_morning():
             for pace in paces(granted(), spent, told(until), AHEAD, REGIONS, CHANNELS)
         )
     assert false <= 11
+
+
+def test_no_pace_of_a_region_rests_on_an_assumed_split():
+    """Search overspends in one region, and nobody told the split of search; social was told by region."""
+    spent = granted() * np.array([[2.0, 1.0], [1.0, 1.0]])
+    by_region = np.broadcast_to([False, True], (DAYS, 2))
+    found = {
+        (p.region, p.channel): p
+        for p in paces(granted(), spent, told(DAYS), AHEAD, REGIONS, CHANNELS, by_region=by_region)
+    }
+    assert found["UK", "search"].recent is None
+    assert found["UK", None].recent == pytest.approx(1.0)  # social alone
+    assert found[None, "search"].recent == pytest.approx(400.0 / 300.0)
+    assert [place for place, pace in found.items() if pace.is_off] == [(None, None), (None, "search")]

@@ -57,7 +57,11 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
             assert proposed["stands"]["state"] == "open"
             assert proposed["stands"]["first"] == day(tactic, 1)
             assert len(proposed["plan"]["spend_base"]) == 4
-            assert (await post(client, "/spring/proposals", {"request": "r2"})) == proposed
+            assert (await post(client, "/spring/proposals", {"until": day(tactic, 4), "request": "r2"})) == proposed
+            # The name of a request stands for its body.
+            await post(client, "/spring/proposals", {"request": "r2"}, 409)
+            await post(client, "", opening("spring", request="r0", four_eyes=True), 409)
+            await post(client, "/spring/actuals", {"days": [{**spent, "date": day(tactic, 1)}], "request": "r1"}, 409)
             await post(client, "/spring/approvals", {"proposal": "p9"}, 409)
             approved = await post(client, "/spring/approvals", {"proposal": "p1"})
             assert approved["money"]["granted_base"] == pytest.approx(0.5 * granted + proposed["stands"]["spend_base"])

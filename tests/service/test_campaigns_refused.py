@@ -38,6 +38,14 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"love": [1.0]}}]}, 422, "love"),
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[-1.0]]}}]}, 422, "0"),
                 ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {"orders": [[1], 2]}}]}, 422, ""),
+                *(
+                    ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": figures}]}, 422, words)
+                    for figures, words in (
+                        ({}, "no figure"),
+                        ({"orders": [[None]]}, "no figure"),
+                        ({"spend_base": [[[1e308]]]}, "1e+15"),
+                    )
+                ),
                 ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 409, "proposed"),
                 ("/spring/approvals", {"proposal": "p1"}, 409, "p1"),
                 ("/spring/close", {}, 422, "reason"),
@@ -48,6 +56,19 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
             assert (await client.post("/v1/campaigns/spring/close", content=b"{")).status_code == 415
             # An id of another route is no id of a campaign.
             assert (await client.get("/v1/campaigns/spring")).json()["events"] == 1
+
+    run(work)
+
+
+def test_no_day_to_come_is_told(tactic: Exported, tmp_path: Path) -> None:
+    async def work() -> None:
+        today = tactic.market.scenario.date_of(1)
+        async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite", today=today) as (client,):
+            await post(client, "", opening("spring"))
+            days = [{"date": day(tactic, n), "figures": {"orders": [[1.0]]}} for n in (0, 1, 2)]
+            told = await post(client, "/spring/actuals", {"days": days}, 422)
+            assert "still to come" in told["detail"]
+            await post(client, "/spring/actuals", {"days": days[:2]})
 
     run(work)
 
@@ -86,7 +107,11 @@ def test_rights_and_four_eyes_are_those_of_tokens(tactic: Exported, tmp_path: Pa
             for path, body, right in (
                 ("/spring/allocate", asking("d", first_day(tactic)), "allocate"),
                 ("/spring/proposals", {"first": day(tactic, 3)}, "plan"),
-                ("/spring/actuals", {"days": [{"date": first_day(tactic), "figures": {}}]}, "outcomes"),
+                (
+                    "/spring/actuals",
+                    {"days": [{"date": first_day(tactic), "figures": {"orders": [[1.0]]}}]},
+                    "outcomes",
+                ),
                 ("/spring/rollout", {"share": 0.5}, "approve"),
             ):
                 assert [await status(path, body, held[one]) for one in RIGHTS if one != right] == [403] * 5
