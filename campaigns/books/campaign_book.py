@@ -203,6 +203,7 @@ class CampaignBook:
             proposal: Its name.
             actor: Who approves.
             request: As of `add`.
+            digest: As of `add`.
             today: Today by the calendar; None asks no clock.
 
         Raises:

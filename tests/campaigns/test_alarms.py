@@ -216,7 +216,7 @@ def test_a_proposal_waits_until_it_is_approved(market):
     assert alarm.worth_base == pytest.approx(found.figures.gains.reward.mean)
     idle = replace(found.figures, kind="carry_on")
     again = Proposed(proposal="p1", days=PlanBytes.of(found.days), knows_until=DAY, figures=idle.to_json())
-    (waits,) = _waiting(Standing(after(standing.record, again), worlds=WORLDS))
+    (waits,) = _waiting(Standing(after(standing.record, again), worlds=WORLDS), DAY)
     assert waits.worth_base == 0.0  # its days change nothing, whatever was found wanting brought
 
 
