@@ -5,16 +5,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from tests.campaigns.campaigns_played import only
 from tests.campaigns.seller import SimulatedSeller
+from xbopt.calibration.fit.market_fit import first_scored
 from xbopt.calibration.panel import read_panel
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldActuals
 from xbopt.campaigns.closing import plan_against_actual, write_panel
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
-from xbopt.core.errors import CampaignError
+from xbopt.cli.main import app
+from xbopt.core.errors import CalibrationError, CampaignError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.service.store.opening import open_store
@@ -76,3 +79,17 @@ def test_a_campaign_of_which_nothing_is_known_leaves_nothing(book: CampaignBook,
         plan_against_actual(standing)
     with pytest.raises(CampaignError, match="orders"):
         write_panel(standing, tmp_path / "panel.parquet")
+
+
+def test_a_panel_that_is_too_short_to_calibrate_says_so(
+    book: CampaignBook, seller: SimulatedSeller, tmp_path: Path
+) -> None:
+    book.add("spring", lambda _: ToldActuals(days=[day.to_bytes() for day in seller.told], files=[]))
+    store, panel = f"sqlite:///{tmp_path / 'store.sqlite'}", str(tmp_path / "panel.parquet")
+    told = CliRunner().invoke(app, ["campaign", "close", "spring", "--store", store, "--panel", panel])
+    assert told.exit_code == 0, told.output
+    said = " ".join(told.output.split())
+    assert "that needs 84 days" in said
+    assert "xbopt calibrate DATA_DIR" in said
+    with pytest.raises(CalibrationError, match=r"9 days.*Give 84 days or more"):
+        first_scored(read_panel(panel, seller.scenario))
