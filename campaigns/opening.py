@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.agents.planner.feasible_plan import feasible_plan
 from xbopt.campaigns.books.events import Decides, Opened, PlanBytes
-from xbopt.campaigns.books.record import packed_scenario
+from xbopt.campaigns.books.scenario_bytes import packed_scenario
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.simulator.parameters import MarketParameters

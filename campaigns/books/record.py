@@ -1,16 +1,11 @@
 """Where a campaign stands: what its events add up to."""
 
-import tempfile
 import unicodedata
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import yaml
 
 from xbopt.campaigns.actuals.actual_day import ActualDay, merged
 from xbopt.campaigns.actuals.spreading import spread
@@ -29,16 +24,15 @@ from xbopt.campaigns.books.events import (
     read_event,
 )
 from xbopt.campaigns.books.ledger import Ledger
+from xbopt.campaigns.books.scenario_bytes import unpacked_scenario
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
-from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.store.entries import CampaignEntry
 
 ProposalState = Literal["open", "approved", "superseded"]
-_DRAWS = "draws.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,37 +353,6 @@ def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
         mechanic=days.mechanic,
         requests={entry.request: 1} if entry.request else {},
     )
-
-
-def packed_scenario(scenario: Scenario) -> tuple[bytes, bytes]:
-    """A scenario as compressed text, and the file of its joint draws, empty without one."""
-    plain = scenario.document.model_dump(mode="json", exclude_none=True)
-    if scenario.draws is not None:
-        plain["uncertainty"]["draws"] = _DRAWS
-    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-    return zlib.compress(text.encode(), 6), b"" if scenario.draws is None else scenario.draws.content
-
-
-@lru_cache(maxsize=32)
-def unpacked_scenario(packed: bytes, draws: bytes, scenario_hash: str) -> Scenario:
-    """The scenario of `packed_scenario`.
-
-    Raises:
-        CampaignRecordError: It is another one than its hash says, or cannot be read.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scenario.yaml"
-        try:
-            path.write_bytes(zlib.decompress(packed))
-        except zlib.error as error:
-            raise CampaignRecordError(f"The scenario of a campaign in the store cannot be read: {error}.") from error
-        (Path(folder) / _DRAWS).write_bytes(draws)
-        scenario = load_scenario(path)
-    if scenario.hash != scenario_hash:
-        raise CampaignRecordError(
-            f"The scenario of a campaign in the store has the hash {scenario.hash}; {scenario_hash} was written down."
-        )
-    return scenario
 
 
 def carried_out(record: CampaignRecord) -> PlannedDays:

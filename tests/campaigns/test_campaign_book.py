@@ -21,7 +21,8 @@ from xbopt.campaigns.books.events import (
     ToldActuals,
     new_entry,
 )
-from xbopt.campaigns.books.record import CampaignRecord, packed_scenario
+from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.campaigns.books.scenario_bytes import packed_scenario
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignConflictError, CampaignError, CampaignRecordError, OverspendError, UsageError
