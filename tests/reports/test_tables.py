@@ -22,6 +22,7 @@ def test_the_document_has_the_promised_names(played):
         "by_segment",
         "by_channel",
         "notes",
+        "plan_cut",
         "exploration_cost",
         "performance",
     ]

@@ -203,7 +203,10 @@ def test_no_problem_document_names_a_path_a_host_or_a_port(
                             kind = {"content-type": "application/json"}
                             told.append(
                                 client.request(
-                                    method, path.format(name=name, version="1.0.0"), content=content, headers=kind
+                                    method,
+                                    path.format(name=name, version="1.0.0", campaign=name),
+                                    content=content,
+                                    headers=kind,
                                 )
                             )
                 assert methods
