@@ -85,7 +85,8 @@ def first_alarms(
         for change in drifts(seen, campaign_days=days, recent=3):
             if level_of(scenario, change) is not None:
                 found.setdefault("level", (day, f"{change.region} x{change.ratio:.2f} z {change.z:.1f}"))
-        for pace in paces(granted, spent, told, granted[0], scenario.regions, scenario.channels):
+        known = np.broadcast_to(told[:, None, None], granted.shape)
+        for pace in paces(granted, spent, known, granted[0], scenario.regions, scenario.channels):
             if pace.is_off:
                 found.setdefault("pace", (day, f"{pace.region} {pace.channel} {pace.recent:.2f}"))
     return found
