@@ -19,6 +19,7 @@ from xbopt.core.errors import CampaignError, UsageError
 from xbopt.imports.coverage import Span
 from xbopt.imports.data_folder import DataFolder, read_data_folder
 from xbopt.imports.engine.run import import_files
+from xbopt.imports.provenance import FileRecord
 
 if TYPE_CHECKING:
     import polars as pl
@@ -108,7 +109,7 @@ def read_actuals(
             "nothing was."
         )
     with tempfile.TemporaryDirectory(prefix="xbopt-actuals-") as scratch:
-        told: list[ToldFile] = []
+        read: list[FileRecord] = []
         if files:
             made = import_files(
                 files, into=scratch, profile=given.profile, currency=given.currency, zone=given.zone,
@@ -116,21 +117,14 @@ def read_actuals(
                 today=today,
             )  # fmt: skip
             folders = [*folders, Path(scratch)]
-            told += [
-                ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
-                for one in made.files
-            ]
+            read += made.files
         tables: Mapping[str, pl.DataFrame] = {}
         alike: list[ActualsNote] = []
         if folders:
             folder: DataFolder = read_data_folder(folders)
-            known = {one.sha256 for one in told}
+            known = {one.sha256 for one in read}
             records = [one for source in folder.provenance for one in source.files]
-            told += [
-                ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read)
-                for one in records
-                if one.sha256 not in known
-            ]
+            read += [one for one in records if one.sha256 not in known]
             alike = [
                 ActualsNote(code="alike_rows", what=f"{one.file}: {note.message}", count=note.rows)
                 for one in records
@@ -141,6 +135,7 @@ def read_actuals(
     found = days_of_tables(
         tables, record.scenario, record.ledger.committed_base, channels=channels, off=off, until=last
     )
+    told = [ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read) for one in read]
     return compared(found.days, record, files=told, notes=(*found.notes, *alike))
 
 

@@ -56,7 +56,7 @@ def going_on(later: MarketParameters, market: MarketParameters, clean: MarketSta
         for share in _SHARES
     ]
     spend = np.concatenate(alone)
-    tried = _repeated(own, spend)
+    tried = replace(own.repeated(len(spend)), spend_base=spend)
     state = with_steady_media(later, average_world(), repeat_state(clean, len(spend)), tried)
     worth = margin_after(later, market, state, tried, days).reshape(channels, len(_SHARES), *market.shape[:2])
     share = np.array(_SHARES)[worth.argmax(axis=1)]  # (C, R, S)
@@ -78,7 +78,7 @@ def margin_after(
         days: Number of days.
     """
     worlds, discount = len(state.stock), market.customers.daily_discount
-    held = decision if decision.worlds == worlds else _repeated(decision, np.repeat(decision.spend_base, worlds, 0))
+    held = decision if decision.worlds == worlds else decision.repeated(worlds)
     total = np.zeros((worlds, *market.shape[:2]))
     for day in range(days):
         outcome, state = play_day(later, average_world(), state, held, None)
@@ -89,14 +89,3 @@ def margin_after(
 
 def _without_deals(decision: Decision) -> Decision:
     return replace(decision, discount_frac=np.zeros_like(decision.discount_frac))
-
-
-def _repeated(decision: Decision, spend_base: FloatArray) -> Decision:
-    """One world's decision in as many worlds as ``spend_base`` has."""
-    worlds = len(spend_base)
-    return Decision(
-        spend_base=spend_base,
-        daypart_weights=np.repeat(decision.daypart_weights, worlds, axis=0),
-        discount_frac=np.repeat(decision.discount_frac, worlds, axis=0),
-        mechanic=np.repeat(decision.mechanic, worlds, axis=0),
-    )

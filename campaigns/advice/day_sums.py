@@ -12,7 +12,6 @@ import numpy as np
 from xbopt.campaigns.actuals.actual_day import OUTSIDE, ActualDay
 from xbopt.campaigns.tracking.tracker import Tracked, TrackedDay
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
-from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.randomness import named_generator
 from xbopt.env.attribution_counts import ClickCounts
@@ -110,7 +109,7 @@ def day_sums(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> DaySums:
     for day, over in enumerate(tracked.days):
         morning = _seen(tracked, state, over.morning, before)
         outcome, state = play_day(
-            tracked.open_market, world, morning, _everywhere(over.filled.results.decision, worlds), draws.day(day)
+            tracked.open_market, world, morning, over.filled.results.decision.repeated(worlds), draws.day(day)
         )
         results, model, before = over.filled.results, over.modelled, over.told
         drawn = (clicks.day(day, outcome), add_up(outcome.orders, 3), outcome.money.gross_revenue)
@@ -159,18 +158,6 @@ def _seen(tracked: Tracked, state: MarketState, seen: MarketState, before: Actua
     limits = tracked.open_market.scenario.limits
     morning = replace(same, outside=OutsideState(**outside), remaining=Remaining.at_start(limits, worlds))
     return HiddenParts.of(state).put_into(morning)
-
-
-def _everywhere(decision: Decision, worlds: int) -> Decision:
-    def wide(array: FloatArray) -> FloatArray:
-        return np.broadcast_to(array[0], (worlds, *array.shape[1:]))
-
-    return Decision(
-        spend_base=wide(decision.spend_base),
-        daypart_weights=wide(decision.daypart_weights),
-        discount_frac=wide(decision.discount_frac),
-        mechanic=np.broadcast_to(decision.mechanic[0], (worlds, *decision.mechanic.shape[1:])),
-    )
 
 
 def _stacked(rows: list[tuple[FloatArray, FloatArray, FloatArray]], shape: tuple[int, ...], worlds: int) -> Sums:

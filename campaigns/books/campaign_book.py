@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.books.events import Approved, Event, Opened, ToldActuals, new_entry, read_event
 from xbopt.campaigns.books.record import CampaignRecord, Proposal, begin
@@ -235,7 +237,7 @@ class CampaignBook:
         made = taken_entry(record, name, new)
         unit = [new, *beside]
         if beside:
-            unit = [_in_unit(one) for one in unit]
+            unit = [msgspec.structs.replace(one, unit=1) for one in unit]
         stored = self._store.append(unit)
         if stored[0].payload != new.payload:
             raise CampaignConflictError(
@@ -260,10 +262,6 @@ def _check_open(record: CampaignRecord, asked: Proposal, today: date | None) -> 
             f"{scenario.date_of(first - 1)} are over: what is granted for them cannot be changed any more. Propose "
             "again, from today on."
         )
-
-
-def _in_unit(entry: NewEntry) -> NewEntry:
-    return NewEntry(entry.kind, entry.key, entry.payload, entry.requires, entry.identity, 1)
 
 
 def is_first(key: str) -> bool:

@@ -9,7 +9,6 @@ from xbopt.campaigns.tracking.smoother import LogMultipliers, effective_share, s
 from xbopt.campaigns.tracking.told_sums import REVENUE, SumsOfDays
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
-from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.randomness import named_generator
 from xbopt.env.nominal import HiddenParts
@@ -135,7 +134,7 @@ def played_along(
     for day, over in enumerate(tracked.days):
         seen = replace(repeat_state(over.morning, count), outside=outside, remaining=unlimited)
         morning = HiddenParts.of(state).put_into(seen)
-        outcome, state = play_day(free, world, morning, _repeated(over.filled.results.decision, count), None)
+        outcome, state = play_day(free, world, morning, over.filled.results.decision.repeated(count), None)
         if sums is not None:
             sums.add(day, outcome)
         day_orders = add_up(outcome.orders, 3)
@@ -180,16 +179,6 @@ def _outside_of_worlds(
         name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()
     }
     return OutsideState(**mixed)
-
-
-def _repeated(decision: Decision, count: int) -> Decision:
-    """One world's decision in some worlds."""
-    return Decision(
-        spend_base=np.repeat(decision.spend_base, count, axis=0),
-        daypart_weights=np.repeat(decision.daypart_weights, count, axis=0),
-        discount_frac=np.repeat(decision.discount_frac, count, axis=0),
-        mechanic=np.repeat(decision.mechanic, count, axis=0),
-    )
 
 
 def _linked(market: MarketParameters) -> BoolArray:

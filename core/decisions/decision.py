@@ -31,6 +31,20 @@ class Decision:
         """Number of worlds, ``B``."""
         return self.spend_base.shape[0]
 
+    def repeated(self, worlds: int) -> "Decision":
+        """One world's decision, ``worlds`` times over.
+
+        Raises:
+            DecisionError: It is of more than one world.
+        """
+        check_shape("spend_base", self.spend_base, (1, None, None, None), "B, R, S, C")
+        return Decision(
+            spend_base=np.repeat(self.spend_base, worlds, axis=0),
+            daypart_weights=np.repeat(self.daypart_weights, worlds, axis=0),
+            discount_frac=np.repeat(self.discount_frac, worlds, axis=0),
+            mechanic=np.repeat(self.mechanic, worlds, axis=0),
+        )
+
     def check(self, *, regions: int, segments: int, channels: int, dayparts: int) -> None:
         """Check shapes and that every value is a number.
 

@@ -183,6 +183,17 @@ def _measured(words: CampaignWords, a: Alarm) -> str:
     return f"{_FIGURES[a.measure]} of {_of(words, a)}" if a.region or a.channel else _FIGURES[a.measure]
 
 
+def _paced(words: CampaignWords, a: Alarm) -> str:
+    spent, planned = _money(words, a.figures["spent_base"]), _money(words, a.figures["planned_base"])
+    pace = _share(words, a.figures["pace"])
+    return f"{_of(words, a)} spends {pace} of what it was granted ({spent} of {planned} so far)"
+
+
+def _moved(words: CampaignWords, a: Alarm, how: str) -> str:
+    ratio, low, high = (_decimal(words, a.figures[name]) for name in ("ratio", "low", "high"))
+    return f"{_measured(words, a)} {how} to {ratio} of what they were against the model ({low} to {high})"
+
+
 _ALARMS: Mapping[AlarmCode, Callable[[CampaignWords, Alarm], str]] = {
     "overspent": lambda w, a: (
         f"{_of(w, a)} counts {_money(w, a.figures['counted_base'])}, {_money(w, a.figures['over_base'])} more than the "
@@ -204,22 +215,10 @@ _ALARMS: Mapping[AlarmCode, Callable[[CampaignWords, Alarm], str]] = {
         f"{_measured(w, a)} changed to {_decimal(w, a.figures['ratio'])} of what they were, as another unit or "
         "currency would"
     ),
-    "behind_pace": lambda w, a: (
-        f"{_of(w, a)} spends {_share(w, a.figures['pace'])} of what it was granted "
-        f"({_money(w, a.figures['spent_base'])} of {_money(w, a.figures['planned_base'])} so far)"
-    ),
-    "ahead_of_pace": lambda w, a: (
-        f"{_of(w, a)} spends {_share(w, a.figures['pace'])} of what it was granted "
-        f"({_money(w, a.figures['spent_base'])} of {_money(w, a.figures['planned_base'])} so far)"
-    ),
-    "response_fell": lambda w, a: (
-        f"{_measured(w, a)} fell to {_decimal(w, a.figures['ratio'])} of what they were against the model "
-        f"({_decimal(w, a.figures['low'])} to {_decimal(w, a.figures['high'])})"
-    ),
-    "response_rose": lambda w, a: (
-        f"{_measured(w, a)} rose to {_decimal(w, a.figures['ratio'])} of what they were against the model "
-        f"({_decimal(w, a.figures['low'])} to {_decimal(w, a.figures['high'])})"
-    ),
+    "behind_pace": _paced,
+    "ahead_of_pace": _paced,
+    "response_fell": lambda w, a: _moved(w, a, "fell"),
+    "response_rose": lambda w, a: _moved(w, a, "rose"),
     "stock_runs_out": lambda w, a: (
         f"stock in {a.region} runs out around {w.day(a.figures['day'])} in {_share(w, a.figures['chance'])} of the "
         f"worlds, with {_money(w, a.figures['spend_base'])} of media still to come"

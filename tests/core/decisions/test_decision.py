@@ -38,6 +38,17 @@ def test_a_good_decision_passes_and_knows_its_worlds():
     assert GOOD.worlds == 2
 
 
+def test_one_worlds_decision_is_repeated_and_no_other():
+    one = replace(GOOD, **{name: getattr(GOOD, name)[:1] for name in ("daypart_weights", "discount_frac", "mechanic")})
+    one = replace(one, spend_base=np.arange(6.0).reshape(1, 1, 2, 3))
+    three = one.repeated(3)
+    three.check(regions=1, segments=2, channels=3, dayparts=2)
+    assert three.worlds == 3
+    assert np.array_equal(three.spend_base[2], one.spend_base[0])
+    with pytest.raises(DecisionError, match="spend_base has shape"):
+        GOOD.repeated(3)
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "text"),
     [
