@@ -69,7 +69,7 @@ async def campaign(clients: list[httpx.AsyncClient], exported: Exported, number:
     if decides == "policy":
         await post(f"/{name}/rollout", {"share": float(random.choice([0.05, 0.5, 1.0]))})
     for morning in range(3):
-        first = int(random.integers(morning * 5, morning * 5 + 5))
+        first = int(random.integers(morning * 5 + 1, morning * 5 + 5))
         asked: list[tuple[str, Json]] = []
         for n in range(int(random.integers(4, 12))):
             some = random.choice(cells, int(random.integers(1, len(cells) + 1)), replace=False).tolist()
@@ -95,7 +95,9 @@ async def many(exported: Exported, store: str, campaigns: int) -> tuple[dict[int
             for status, count in (await campaign(clients, exported, number)).items():
                 totals[status] = totals.get(status, 0) + count
 
-    async with replicas(exported, store, count=2, propose=scaled_plan) as clients:
+    async with replicas(
+        exported, store, count=2, propose=scaled_plan, today=exported.market.scenario.date_of(2)
+    ) as clients:
         await asyncio.gather(*(one(clients, number) for number in range(campaigns)))
     return totals, time.perf_counter() - began
 

@@ -19,6 +19,7 @@ import argparse
 import csv
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,8 +115,8 @@ def study(
     draws: int = DRAWS,
     worlds: int = NOISE_WORLDS,
     kept: Sequence[Path] = (),
-) -> dict[str, Ranks]:
-    """Ranks by name over fits, each of a market of its own.
+) -> tuple[dict[str, Ranks], Counter[str]]:
+    """Ranks by name over fits, each of a market of its own, and how many fits had each finding.
 
     Args:
         scenario: The prior's market.
@@ -134,30 +135,37 @@ def study(
         started = time.process_time()
         market = known_market(scenario, planned, seed=seed)
         fit, found = rank_one(scenario, market, draws=draws, worlds=worlds, seed=seed)
-        by_seed[seed] = found
+        codes = sorted({finding.code for finding in fit.findings})
+        by_seed[seed] = (found, codes)
         if kept:
+            one = {"seed": seed, "weeks": weeks, "draws": draws, "findings": codes, "ranks": found}
             with kept[0].open("a") as file:
-                file.write(json.dumps({"seed": seed, "weeks": weeks, "draws": draws, "ranks": found}) + "\n")
+                file.write(json.dumps(one) + "\n")
         seconds = time.process_time() - started
         print(f"  fit {seed}: {seconds:.0f} s, chi-square {fit.chi_square:.2f}", flush=True)
     collected: dict[str, Ranks] = {}
-    for _, found in sorted(by_seed.items()):
+    findings: Counter[str] = Counter()
+    for _, (found, codes) in sorted(by_seed.items()):
+        findings.update(codes)
         for name, (rank, ratio) in found.items():
             ranks = collected.setdefault(name, Ranks())
             ranks.ranks.append(rank)
             ranks.ratios.append(ratio)
-    return collected
+    return collected, findings
 
 
-def _kept_ranks(files: Sequence[Path], weeks: int, draws: int) -> dict[int, dict[str, tuple[int, float]]]:
-    """Ranks by seed of files, of studies of the same length and draws."""
-    found: dict[int, dict[str, tuple[int, float]]] = {}
+def _kept_ranks(
+    files: Sequence[Path], weeks: int, draws: int
+) -> dict[int, tuple[dict[str, tuple[int, float]], Sequence[str]]]:
+    """Ranks and findings by seed of files, of studies of the same length and draws."""
+    found: dict[int, tuple[dict[str, tuple[int, float]], Sequence[str]]] = {}
     for path in files:
         for line in path.read_text().splitlines() if path.is_file() else ():
             one = json.loads(line)
             if (one["weeks"], one["draws"]) != (weeks, draws):
                 raise SystemExit(f"{path} holds ranks of {one['weeks']} weeks and {one['draws']} draws.")
-            found[one["seed"]] = {name: (int(rank), float(ratio)) for name, (rank, ratio) in one["ranks"].items()}
+            ranks = {name: (int(rank), float(ratio)) for name, (rank, ratio) in one["ranks"].items()}
+            found[one["seed"]] = (ranks, one["findings"])
     return found
 
 
@@ -227,7 +235,7 @@ def main() -> None:
     if options.tiny:
         fits, weeks, draws, worlds = 2, 8, 19, 32
     first = options.first
-    collected = study(
+    collected, findings = study(
         load_scenario("quickstart"),
         range(first, first + fits),
         weeks=weeks,
@@ -237,6 +245,7 @@ def main() -> None:
     )
     rows = table(collected, draws)
     print_table(rows)
+    print(f"Findings, by fits: {dict(findings.most_common())}")
     if options.csv:
         write_csv(rows, options.csv)
 

@@ -1,12 +1,21 @@
 """``xbopt verify`` and ``xbopt serve``: check a bundle, and decide with it."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xbopt.cli.options import BundleArgument, JsonOption, StoreOption, TrustedKeyOption, UnprovenOption
+from xbopt.cli.options import (
+    BundleArgument,
+    JsonOption,
+    StoreOption,
+    TodayOption,
+    TrustedKeyOption,
+    UnprovenOption,
+    today_of,
+)
 from xbopt.cli.terminal import print_json, result_console, say
 from xbopt.core.errors import UsageError
 
@@ -122,6 +131,7 @@ def serve_command(
     stop_seconds: Annotated[
         int, typer.Option("--stop-timeout", min=2, max=600, help="Seconds from SIGTERM to the end of the process.")
     ] = 4,
+    today: TodayOption = None,
 ) -> None:
     """Serve decisions over HTTP; each is stored before it is told. Stops gracefully on Ctrl-C or SIGTERM."""
     from xbopt.core.extras import need_extra
@@ -141,6 +151,7 @@ def serve_command(
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    rehearsed = today_of(today)
     is_typed = getattr(context.get_parameter_source("store"), "name", "") == "COMMANDLINE"
     store = _store_url(store, store_file, is_typed=is_typed)
     settings = ServiceSettings(
@@ -165,8 +176,10 @@ def serve_command(
         store_seconds=store_seconds,
         stop_seconds=stop_seconds,
         on_note=lambda note: say(f"Note: {note}"),
-        further=campaign_routes,
+        further=campaign_routes if today is None else partial(campaign_routes, today=lambda: rehearsed),
     )
+    if today is not None:
+        say(f"A rehearsal: for campaigns it is {rehearsed}, and stays so.")
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")
     elif readable_by_others(tokens):

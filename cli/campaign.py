@@ -3,7 +3,6 @@
 import getpass
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,10 +13,12 @@ from xbopt.cli.options import (
     ScenarioArgument,
     SetOption,
     StoreOption,
+    TodayOption,
     day_of,
     load_with_notes,
     pairs_of,
     policy_or_bundle,
+    today_of,
 )
 from xbopt.cli.terminal import print_json, result_console, say, stage_bar, table, terminal_numbers
 from xbopt.core.errors import UsageError
@@ -38,20 +39,6 @@ ByOption = Annotated[
     str | None,
     typer.Option("--by", envvar="XBOPT_ACTOR", help="Who does it; your name on this machine where left out."),
 ]
-
-
-TodayOption = Annotated[
-    str | None, typer.Option("--today", metavar="DATE", help="The day of asking; by the clock where left out.")
-]
-
-
-def today_of(text: str | None) -> date:
-    """The day of asking.
-
-    Raises:
-        UsageError: The text is no date.
-    """
-    return datetime.now(UTC).date() if text is None else day_of("--today", text)
 
 
 @contextmanager

@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.campaign import ByOption, NameArgument, TodayOption, app, campaigns_of, today_of, who
-from xbopt.cli.options import HtmlOption, JsonOption, StoreOption, check_outputs, day_of, policy_or_bundle
+from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, who
+from xbopt.cli.options import (
+    HtmlOption,
+    JsonOption,
+    StoreOption,
+    TodayOption,
+    check_outputs,
+    day_of,
+    policy_or_bundle,
+    today_of,
+)
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
 from xbopt.core.errors import CampaignError, UsageError
 

@@ -1,7 +1,7 @@
 """What several commands share: options, loading a scenario with its notes, and the check of files to be written."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,6 +145,11 @@ def pairs_of(option: str, texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
+TodayOption = Annotated[
+    str | None, typer.Option("--today", metavar="DATE", help="The day of asking; by the clock where left out.")
+]
+
+
 def day_of(option: str, text: str) -> date:
     """A day as it is written.
 
@@ -155,3 +160,12 @@ def day_of(option: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} is {text!r}; a day is written YYYY-MM-DD, as in 2026-11-27.") from None
+
+
+def today_of(text: str | None) -> date:
+    """The day of asking.
+
+    Raises:
+        UsageError: The text is no date.
+    """
+    return datetime.now(UTC).date() if text is None else day_of("--today", text)

@@ -15,7 +15,6 @@ from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.decisions.policy import Policy
-from xbopt.core.errors import CampaignError
 from xbopt.core.randomness import named_generator
 from xbopt.env.rollout import Choice, Chooser
 
@@ -134,8 +133,8 @@ def propose(
         PolicyError: The policy's probabilities are no distribution.
         DecisionError: The policy's decision does not fit the campaign.
     """
-    _check(standing, first_day, end_day, this_day)
     record, market = standing.record, standing.market
+    record.check_days(first_day, end_day, this_day)
     carry = carried_on(record, market, standing.tracked.state, standing.today)
     before = _followed(standing.tracked, carry, first_day)
     left = free_ledger(record, first_day, end_day)
@@ -174,21 +173,6 @@ def propose(
         unbookable=_unbookable(standing, proposed),
     )
     return ProposedDays(days=proposed, figures=figures, choice=None if worse else choice)
-
-
-def _check(standing: Standing, first_day: int, end_day: int, this_day: int | None) -> None:
-    record, scenario = standing.record, standing.scenario
-    opens = record.open_from(this_day)
-    if record.closed is not None:
-        raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is proposed any more.")
-    if not opens <= first_day < end_day <= scenario.days:
-        if opens >= scenario.days:
-            raise CampaignError(f"All days of {record.name} are over; xbopt campaign close ends it.")
-        raise CampaignError(
-            f"Days from {opens} to {scenario.days - 1} of {record.name} can be proposed "
-            f"({scenario.date_of(opens)} to {scenario.date_of(scenario.days - 1)}); asked were {first_day} to "
-            f"{end_day - 1} ({scenario.date_of(first_day)} to {scenario.date_of(end_day - 1)})."
-        )
 
 
 def _followed(tracked: Tracked, carry: PlannedDays, first_day: int) -> Tracked:

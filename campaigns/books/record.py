@@ -128,6 +128,29 @@ class CampaignRecord:
         """
         return max(self.known_until, this_day or 0)
 
+    def check_days(self, first_day: int, end_day: int, this_day: int | None) -> None:
+        """Whether days can be proposed, from one up to another that is left out.
+
+        Args:
+            first_day: First of them, from 0.
+            end_day: The day after the last one.
+            this_day: As of `open_from`.
+
+        Raises:
+            CampaignError: The campaign is closed, or the days are over, none, or none of the campaign's.
+        """
+        scenario, opens = self.scenario, self.open_from(this_day)
+        if self.closed is not None:
+            raise CampaignError(f"The campaign {self.name} is closed ({self.closed}); nothing is proposed any more.")
+        if opens >= scenario.days:
+            raise CampaignError(f"All days of {self.name} are over; xbopt campaign close ends it.")
+        if not opens <= first_day < end_day <= scenario.days:
+            raise CampaignError(
+                f"Days from {opens} to {scenario.days - 1} of {self.name} can be proposed ({scenario.date_of(opens)} "
+                f"to {scenario.date_of(scenario.days - 1)}); asked were {first_day} to {end_day - 1} "
+                f"({scenario.date_of(first_day)} to {scenario.date_of(end_day - 1)})."
+            )
+
     @property
     def open_proposal(self) -> Proposal | None:
         """The proposal that waits for approval; None without one."""

@@ -66,7 +66,15 @@ class DayDecisions:
         self._book, self._store, self._mornings = book, store, mornings
 
     def decide(
-        self, name: str, asked: AskDecision, day: int, allocator: Allocator, *, kill: KillMode, actor: str
+        self,
+        name: str,
+        asked: AskDecision,
+        day: int,
+        allocator: Allocator,
+        *,
+        this_day: int,
+        kill: KillMode,
+        actor: str,
     ) -> DayDecided:
         """Decide a day, or find what was decided under the same name.
 
@@ -75,6 +83,7 @@ class DayDecisions:
             asked: What is asked.
             day: The day, from 0.
             allocator: Decides.
+            this_day: Today, UTC, as a day of the horizon. West of Greenwich the day before it may still be going on.
             kill: How the kill switch stands.
             actor: Name of the token; empty for none.
 
@@ -101,6 +110,11 @@ class DayDecisions:
                     "granted for it any more."
                 )
             arm: Arm = "policy" if arm_uniform(key) < record.share else "incumbent"
+            if day < this_day - 1:
+                raise CampaignError(
+                    f"{asked.date} is over by the clock, {record.scenario.date_of(this_day)} UTC; nothing is granted "
+                    "for it any more. Tell what was spent as actuals."
+                )
             batch = self._batch(record, asked, day, allocator, arm)
             made = allocator.decide(batch, kill=kill)
             event = Decided(

@@ -153,8 +153,10 @@ class CampaignWork:
 
     def _proposed(self, record: CampaignRecord, asked: AskProposal) -> Callable[[CampaignRecord], Event]:
         """Work a proposal out; what is given makes the event of it."""
-        first = record.known_until if asked.first is None else _day(record, asked.first)
+        this_day = self._this_day(record)
+        first = record.open_from(this_day) if asked.first is None else _day(record, asked.first)
         end = record.scenario.days if asked.until is None else _day(record, asked.until) + 1
+        record.check_days(first, end, this_day)
         found, known = self._propose(Standing(record), first, end), record.known_until
 
         def proposed(now: CampaignRecord) -> Event:
@@ -167,7 +169,9 @@ class CampaignWork:
     def approve(self, name: str, asked: Approve, actor: str) -> Written:
         """Make a proposal the plan of its days."""
         self._known(name)
-        record = self._book.approve(name, asked.proposal, actor=actor, request=asked.request, digest=_digest(asked))
+        record = self._book.approve(
+            name, asked.proposal, actor=actor, request=asked.request, digest=_digest(asked), today=self._today()
+        )
         return self._written(record, record.requests.get(asked.request, record.number), "approved", _digest(asked))
 
     def roll_out(self, name: str, asked: RollOut, actor: str) -> Written:
@@ -188,8 +192,9 @@ class CampaignWork:
         self, name: str, asked: AskDecision, allocator: Allocator, kill: KillMode, actor: str
     ) -> tuple[DayDecided, float, Money]:
         """Decide a day; see `DayDecisions.decide`. Gives the probability of its arm and the money beside it."""
-        day = _day(self._known(name), asked.date)
-        done = self._decisions.decide(name, asked, day, allocator, kill=kill, actor=actor)
+        record = self._known(name)
+        day, this_day = _day(record, asked.date), self._this_day(record)
+        done = self._decisions.decide(name, asked, day, allocator, this_day=this_day, kill=kill, actor=actor)
         return done, arm_propensity(done.event), money_of(done.record)
 
     def stands(self, name: str) -> CampaignStands:
@@ -214,6 +219,10 @@ class CampaignWork:
                 listed.append(CampaignListed(campaign=name, opened=at, opened_by=first.actor))
         self._listed, self._listed_until = listed, until
         return listed
+
+    def _this_day(self, record: CampaignRecord) -> int:
+        """Today as a day of a campaign's horizon; below 0 before it."""
+        return (self._today() - record.scenario.start).days
 
     def _known(self, name: str) -> CampaignRecord:
         record = self._book.find(name) if is_name(name) else None

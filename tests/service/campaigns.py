@@ -4,11 +4,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import httpx
@@ -40,7 +40,6 @@ from xbopt.service.store.recording import allocation_of, decode_decision, decode
 from xbopt.service.store.verification import replay_decisions, verify_chain
 
 CENT = 0.005
-LATER = date(2030, 1, 1)
 Json = dict[str, Any]
 
 
@@ -66,9 +65,10 @@ async def replicas(
     shadow: Exported | None = None,
     wait: float = 10.0,
     propose: Proposer | None = None,
-    today: date = LATER,
+    today: date | None = None,
 ) -> AsyncGenerator[list[httpx.AsyncClient]]:
-    """Clients of services on one store."""
+    """Clients of services on one store; today is the first day of the scenario, unless it is said."""
+    asked_on = exported.market.scenario.start if today is None else today
     async with AsyncExitStack() as stack:
         clients: list[httpx.AsyncClient] = []
         for _ in range(count):
@@ -81,7 +81,7 @@ async def replicas(
                 engine,
                 bundles=exported.path.parent,
                 tokens=tokens,
-                further=campaign_routes(engine, propose=propose, today=lambda: today),
+                further=campaign_routes(engine, propose=propose, today=lambda: asked_on),
             )
             await engine.start()
             stack.push_async_callback(engine.stop)
@@ -198,8 +198,6 @@ def ask_campaign_until_it_ends(
                     ),
                 )
                 path, body = asked[(number + client) % 3]
-                if path == asked[1][0] and scenario.start > datetime.now(UTC).date():
-                    continue  # the service has the clock of this machine, and no day to come is told
                 sent.append((path, body))
                 try:
                     answer = http.post(f"/v1/campaigns{path}", json=body)
@@ -231,7 +229,7 @@ async def post(client: httpx.AsyncClient, path: str, body: object, status: int =
     return answer.json()
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
 
 

@@ -33,7 +33,7 @@ from xbopt.simulator.build import build_market
 
 def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str) -> None:
     async def work() -> None:
-        async with replicas(tactic, store_url) as (client,):
+        async with replicas(tactic, store_url, today=tactic.market.scenario.date_of(1)) as (client,):
             opened = await post(client, "", opening("spring", request="r0"))
             assert (opened["event"], opened["money"]["granted_base"]) == (1, 0.0)
             assert (await post(client, "", opening("spring", request="r0")))["receipt"] == opened["receipt"]
@@ -289,7 +289,7 @@ def test_features_and_money_are_those_of_the_campaign(tactic: Exported, tmp_path
     told, _, seen, _ = play_campaign(tactic.market, 6, policy=BUILT_IN["calendar"](tactic.market))
 
     async def work() -> None:
-        async with replicas(tactic, url) as (client,):
+        async with replicas(tactic, url, today=tactic.market.scenario.date_of(6)) as (client,):
             await post(client, "", opening("spring"))
             days = [
                 {

@@ -60,6 +60,35 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
     run(work)
 
 
+def test_days_that_are_over_by_the_clock_are_decided(tactic: Exported, store_url: str) -> None:
+    """On the eighth day nothing of the days before is proposed, approved or granted, and what was granted stays."""
+    scenario = tactic.market.scenario
+
+    async def work() -> None:
+        async with replicas(tactic, store_url) as (client,):
+            await post(client, "", opening("spring"))
+            await post(client, "", opening("summer", decides="plan"))
+            await post(client, "/summer/proposals", {"until": day(tactic, 9)})
+            made = await post(client, "/spring/allocate", asking("early", day(tactic, 2)))
+        async with replicas(tactic, store_url, today=scenario.date_of(7)) as (client,):
+            assert await post(client, "/spring/allocate", asking("early", day(tactic, 2))) == made
+            late = await post(client, "/spring/allocate", asking("late", day(tactic, 5)), 409)
+            assert "over by the clock" in late["detail"]
+            # West of Greenwich the day before may still be going on.
+            await post(client, "/spring/allocate", asking("west", day(tactic, 6)))
+            late = await post(client, "/summer/approvals", {"proposal": "p1"}, 409)
+            assert "over" in late["detail"]
+            await post(client, "/summer/proposals", {"first": day(tactic, 6)}, 409)
+            again = await post(client, "/summer/proposals", {})
+            assert again["stands"]["first"] == day(tactic, 7)
+        async with replicas(tactic, store_url, today=scenario.date_of(scenario.days)) as (client,):
+            over = await post(client, "/summer/proposals", {}, 409)
+            assert "All days of summer are over" in over["detail"]
+
+    run(work)
+    check_store(store_url, tactic)
+
+
 def test_no_day_to_come_is_told(tactic: Exported, tmp_path: Path) -> None:
     async def work() -> None:
         today = tactic.market.scenario.date_of(1)

@@ -77,7 +77,7 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
     acknowledged: list[tuple[str, Json, Json]] = []
     sent: list[tuple[str, Json]] = []
     for life in range(2):
-        served = serve(tactic.path, store=store_url)
+        served = serve(tactic.path, "--today", first_day(tactic), store=store_url)
         with served.client() as client:
             for path, body in [("", opening("spring", request="r0")), *sent]:
                 told = client.post(f"/v1/campaigns{path}", json=body)
@@ -86,7 +86,7 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
         sent += some
         acknowledged += told_before
     assert len(acknowledged) > 5
-    served = serve(tactic.path, store=store_url)
+    served = serve(tactic.path, "--today", first_day(tactic), store=store_url)
     with served.client() as client:
         for path, body, told in acknowledged:
             again = client.post(f"/v1/campaigns{path}", json=body)
