@@ -1,5 +1,6 @@
 """How a campaign begins: a scenario, and a plan or a policy that decides."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,4 +69,18 @@ def opening(
         policy_address="" if policy is None else policy.address,
         four_eyes=four_eyes,
         cut_base=float(np.maximum(plan.spend_base - kept.spend_base, 0.0).sum()),
+        cut_discounts=int((kept.discount_frac > scenario.limits.discount_ceiling).sum()),
     )
+
+
+def cut_sentences(opened: Opened, money: Callable[[float], str] = "{:,.2f}".format) -> Iterator[str]:
+    """What the limits of the scenario took off a plan.
+
+    Args:
+        opened: The event.
+        money: Writes an amount.
+    """
+    if opened.cut_base >= 0.005:
+        yield f"The limits of the scenario took {money(opened.cut_base)} off the plan."
+    if opened.cut_discounts:
+        yield f"The ceiling of discounts of the scenario lowered {opened.cut_discounts:,} discounts of the plan."

@@ -31,8 +31,8 @@ class Standing:
 
     @property
     def seed(self) -> int:
-        """Seed of everything that is drawn for the campaign: one for each name."""
-        return crc32(self.record.name.encode())
+        """Seed of everything that is drawn for the campaign: the same files say the same under every name."""
+        return crc32(self.scenario.hash.encode())
 
     @property
     def today(self) -> int:

@@ -4,14 +4,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from xbopt.calibration.scenario.folders import tables_of
-from xbopt.campaigns.actuals.actual_day import ActualDay, merged
-from xbopt.campaigns.actuals.from_tables import ActualsNote, days_of_tables
+from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.actuals.from_tables import days_of_tables
+from xbopt.campaigns.actuals.media_days import OFF
+from xbopt.campaigns.actuals.notes import ActualsNote
+from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
 from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.core.arrays import FloatArray
@@ -44,7 +49,7 @@ class ImportAnswers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedDay:
-    """A day that was told before and is told otherwise now: figures by name, summed, before and now."""
+    """A day of which a source tells otherwise what it told before: figures by name, summed, before and now."""
 
     day: int
     before: Mapping[str, float]
@@ -58,9 +63,10 @@ class NewActuals:
     Attributes:
         event: To be added; None where the files tell nothing new.
         new: Days of which nothing was known.
-        completed: Days of which more is known now, and nothing else.
-        corrected: Days of which something is other than was told.
+        completed: Days of which more is known now, such as the part of another account, and nothing else.
+        corrected: Days of which a source says something other than before.
         unchanged: Days that are told as they were.
+        sources: Accounts and shops that the files are of.
         notes: What to know of the reading.
     """
 
@@ -69,6 +75,7 @@ class NewActuals:
     completed: tuple[int, ...]
     corrected: tuple[ChangedDay, ...]
     unchanged: tuple[int, ...]
+    sources: tuple[str, ...]
     notes: tuple[ActualsNote, ...]
 
 
@@ -90,8 +97,8 @@ def read_actuals(
         answers: What the files do not say themselves.
         channels: Ids of channels by the names that the files have.
         off: Spans in which a platform, or the shop, was off.
-        until: The last day that was over when the files were made; yesterday where left out.
-        today: The day of asking; by the clock where left out.
+        until: The last day that was over when the files were made; yesterday, by each file's time zone, where left out.
+        today: The day of asking, everywhere; by the clock where left out.
 
     Raises:
         UnreadFileError: A file cannot be read.
@@ -100,7 +107,7 @@ def read_actuals(
         UsageError: A call that makes no sense.
     """
     given = answers or ImportAnswers()
-    last = until or ((today or datetime.now(UTC).date()) - timedelta(days=1))
+    yesterday = None if today is None else today - timedelta(days=1)
     folders = [Path(path) for path in paths if Path(path).is_dir()]
     files = [Path(path) for path in paths if not Path(path).is_dir()]
     if not (folders or files or off):
@@ -133,10 +140,36 @@ def read_actuals(
             ]
             tables, _ = tables_of(folder)
     found = days_of_tables(
-        tables, record.scenario, record.ledger.committed_base, channels=channels, off=off, until=last
-    )
+        tables, record.scenario, record.ledger.committed_base, channels=channels, shop=given.account or "", off=off,
+        last_day=until or yesterday or _yesterday_in,
+    )  # fmt: skip
+    days, same = named_as_before(found.days, record.known.tellings, record.name)
     told = [ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read) for one in read]
-    return compared(found.days, record, files=told, notes=(*found.notes, *alike))
+    return compared(days, record, files=told, notes=(*found.notes, *alike, *same, *_off_with_spend(days, record)))
+
+
+def _yesterday_in(zone: str) -> date:
+    """The last day that is over in a time zone; by UTC where there is none of that name."""
+    try:
+        there = ZoneInfo(zone or "UTC")
+    except (KeyError, ValueError, OSError):
+        there = ZoneInfo("UTC")
+    return datetime.now(UTC).astimezone(there).date() - timedelta(days=1)
+
+
+def _off_with_spend(days: Sequence[ActualDay], record: CampaignRecord) -> list[ActualsNote]:
+    """What was told before of days on which a platform is said to have been off; it counts."""
+    found: dict[str, int] = {}
+    for told in days:
+        before = record.days.get(told.day)
+        off = told.figures.get("spend_base")
+        if not told.source.startswith(OFF) or off is None or before is None or "spend_base" not in before.figures:
+            continue
+        spent = np.nan_to_num(before.figures["spend_base"])
+        if spent.shape[-1] == off.shape[-1] and spent[..., ~np.isnan(off).all(axis=(0, 1))].sum() > 0.0:
+            name = told.source.removeprefix(OFF)
+            found[name] = found.get(name, 0) + 1
+    return [ActualsNote(code="off_with_spend", what=name, count=count) for name, count in found.items()]
 
 
 def compared(
@@ -162,22 +195,31 @@ def compared(
     corrected: list[ChangedDay] = []
     unchanged: list[int] = []
     taken: list[bytes] = []
-    for told in days:
-        before = record.days.get(told.day)
-        if before is None:
-            new.append(told.day)
+    known = record.known.tellings
+    for day, parts in groupby(sorted(days, key=lambda one: one.day), key=lambda one: one.day):
+        after, changed, kept = known, False, len(taken)
+        for told in parts:
+            before = known.of(day, told.source)
+            try:
+                after = after.after(told)
+            except CampaignError as error:
+                raise CampaignError(f"{record.scenario.date_of(day)}: {error} Nothing was taken.") from error
+            now = after.of(day, told.source)
+            assert now is not None, "it was just told"
+            if before is not None and now.to_bytes() == before.to_bytes():
+                continue
             taken.append(told.to_bytes())
-            continue
-        after = merged(before, told)
-        if after.to_bytes() == before.to_bytes():
-            unchanged.append(told.day)
-            continue
-        taken.append(told.to_bytes())
-        was, now = _sums(before), _sums(after)
-        if _only_adds(before, after):
-            completed.append(told.day)
+            changed = changed or (before is not None and not _only_adds(before, now))
+        earlier, whole = record.days.get(day), after.day(day)
+        assert whole is not None, "something was told"
+        if len(taken) == kept:
+            unchanged.append(day)
+        elif earlier is None:
+            new.append(day)
+        elif changed:
+            corrected.append(ChangedDay(day=day, before=_sums(earlier), now=_sums(whole)))
         else:
-            corrected.append(ChangedDay(day=told.day, before=was, now=now))
+            completed.append(day)
     event = None
     if taken:
         event = ToldActuals(days=taken, files=list(files), notes=[note.sentence for note in notes])
@@ -187,6 +229,7 @@ def compared(
         completed=tuple(completed),
         corrected=tuple(corrected),
         unchanged=tuple(unchanged),
+        sources=tuple(sorted({one.source.rstrip("/") for one in days if one.source})),
         notes=tuple(notes),
     )
 

@@ -41,6 +41,17 @@ ByOption = Annotated[
 ]
 
 
+def need_campaigns() -> None:
+    """Check that what campaigns are built on is installed, before anything of it is loaded.
+
+    Raises:
+        UsageError: It is not; the message says how to install it.
+    """
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec", "psycopg")
+
+
 @contextmanager
 def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "Generator[CampaignBook]":
     """The campaigns of a store, by its URL.
@@ -53,9 +64,7 @@ def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "G
         UsageError: The URL names no store, or there is none.
         StoreError: The store cannot be opened.
     """
-    from xbopt.core.extras import need_extra
-
-    need_extra("serve", "msgspec", "psycopg")
+    need_campaigns()
     from xbopt.campaigns.books.campaign_book import CampaignBook
     from xbopt.service.store.opening import open_store
 
@@ -102,9 +111,10 @@ def open_command(
     """Begin a campaign: a scenario, and a plan whose money is committed at once or a policy that decides each day."""
     if plan is None and policy is None:
         raise UsageError("Say what is done: --plan planner, --plan FILE.csv, or --bundle for a policy that decides.")
+    need_campaigns()
     loaded = load_with_notes(scenario, changes)
     from xbopt.agents.policies import PolicyShelf
-    from xbopt.campaigns.opening import opening
+    from xbopt.campaigns.opening import cut_sentences, opening
     from xbopt.simulator.build import build_market
 
     market = build_market(loaded)
@@ -131,6 +141,7 @@ def open_command(
                 "planned_spend": money,
                 "committed": float(record.ledger.committed_base.sum()),
                 "cut": event.cut_base,
+                "cut_discounts": event.cut_discounts,
                 "four_eyes": four_eyes,
             }
         )
@@ -144,8 +155,8 @@ def open_command(
     )
     if event.decides == "policy":
         console.print(f"{event.policy} decides; a day's money is committed when it is approved.", markup=False)
-    if event.cut_base >= 0.005:
-        say(f"Note: the limits of the scenario took {numbers.money(event.cut_base)} off the plan.")
+    for sentence in cut_sentences(event, numbers.money):
+        say(f"Note: {sentence}")
     say(f"Next: xbopt campaign actuals {record.name} FILE... tells what was spent and sold, day by day.")
 
 
@@ -246,6 +257,7 @@ def actuals_command(
     """Tell what was spent and sold. A day that was told before is corrected, and nothing counts twice."""
     from xbopt.core.extras import need_extra
 
+    need_campaigns()
     need_extra("data", "polars")
     from xbopt.campaigns.told_files import ImportAnswers, read_actuals
     from xbopt.imports.coverage import read_span
@@ -274,6 +286,43 @@ def actuals_command(
         console.print(sentence, markup=False)
     for note in found.notes:
         say(f"Note: {note.sentence}")
+
+
+@app.command(
+    name="withdraw", epilog="Example: xbopt campaign withdraw spring 4 --reason 'of another shop' --store shop.db"
+)
+def withdraw_command(
+    name: NameArgument,
+    store: StoreOption,
+    event: Annotated[
+        int | None, typer.Argument(metavar="[EVENT]", min=1, help="Number of what was told; all are listed without.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")] = "",
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take back actuals that were of another account, shop or campaign; what others told of the days stays."""
+    with campaigns_of(store, "read" if event is None else "add") as book:
+        from xbopt.campaigns.books.events import Withdrawn
+
+        record = book.load(name)
+        if event is not None:
+            record = book.add(name, lambda _: Withdrawn(event=event, reason=reason), actor=who(by))
+    from xbopt.reports.campaign.actuals import told_rows
+
+    rows = told_rows(record)
+    if as_json:
+        print_json({"campaign": name, "withdrawn": event, "told": rows, "spent": record.ledger.known_spend_base})
+        return
+    if event is not None:
+        say(f"Event {event} does not count any more.")
+    if not rows:
+        say(f"Nothing is told of {name}.")
+        return
+    shown = table(f"Told of {name}", "event", "source", "days")
+    for row in rows:
+        shown.add_row(str(row["event"]), str(row["source"]), str(row["days"]))
+    result_console().print(shown)
 
 
 @app.command(name="approve", epilog="Example: xbopt campaign approve spring p1 --store shop.db")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, who
+from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, need_campaigns, who
 from xbopt.cli.options import (
     HtmlOption,
     JsonOption,
@@ -34,6 +34,7 @@ def status_command(
     as_json: JsonOption = False,
 ) -> None:
     """Where a campaign stands: its money, what came against the model, what was learnt, alarms and what they want."""
+    need_campaigns()
     from xbopt.campaigns.advice.status import status_of
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.document import status_json
@@ -82,12 +83,17 @@ def propose_command(
         str | None,
         typer.Option("--until", metavar="DATE", help="Last day; that of the campaign where left out."),
     ] = None,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Plan the market from nothing, deals too, as xbopt plan does; takes as long."),
+    ] = False,
     report: HtmlOption = None,
     today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Propose what to do: the rest planned anew from what came, or what the campaign's policy decides."""
+    need_campaigns()
     from xbopt.campaigns.advice.proposal import propose
     from xbopt.campaigns.books.events import PlanBytes, Proposed
     from xbopt.campaigns.standing import Standing
@@ -105,7 +111,12 @@ def propose_command(
         end = scenario.days if until is None else (day_of("--until", until) - scenario.start).days + 1
         with stage_bar(quiet=as_json) as on_progress:
             on_progress("planning the days ahead", 0, 0)
-            found = propose(standing, first_day=start, end_day=end, policy=_policy_of(standing), this_day=this_day)
+            policy = _policy_of(standing)
+            if anew and policy is not None:
+                raise UsageError(f"--anew is for a campaign that its plan decides; {name} is decided by {policy.name}.")
+            found = propose(
+                standing, first_day=start, end_day=end, policy=policy, this_day=this_day, anew=anew
+            )  # fmt: skip
         figures = found.figures
 
         def event(now: "CampaignRecord") -> Proposed:
@@ -116,6 +127,7 @@ def propose_command(
                 days=PlanBytes.of(found.days),
                 knows_until=figures.knows_until,
                 figures=figures.to_json(),
+                around=None if found.around is None else PlanBytes.of(found.around),
             )
 
         record = book.add(name, event, actor=who(by))
@@ -202,6 +214,7 @@ def book_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write upload sheets from your own export: budgets and hours change, nothing is created or switched on."""
+    need_campaigns()
     from xbopt.cli.campaign_booking import book_days
 
     book_days(
@@ -222,6 +235,7 @@ def close_command(
     as_json: JsonOption = False,
 ) -> None:
     """End a campaign: plan against actual, and its days as a panel for the next calibration. Actuals may still come."""
+    need_campaigns()
     from xbopt.campaigns.books.events import Closed
     from xbopt.campaigns.closing import plan_against_actual, write_panel
     from xbopt.campaigns.standing import Standing

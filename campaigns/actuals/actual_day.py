@@ -64,12 +64,24 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         "sentiment": Figure("R", "log", next_morning=True),
         "media_price_log": Figure("R", "log", next_morning=True),
         "regions_assumed": Figure("C", "share"),
+        "media_silent": Figure("RSC", "share"),
+        "orders_silent": Figure("RS", "share"),
     }
 )
 """Every figure that a day may tell. Clicks are visits counted by source; the last source is organic. Net sales are what
 orders brought net of tax and discount, as a shop books them; net revenue is less the refunds to be expected as well.
 ``regions_assumed`` is 1 where a channel's media named no country, so that their split over regions is an assumption: no
-figure of a region may rest on it."""
+figure of a region may rest on it. ``media_silent`` and ``orders_silent`` are 1 in regions that the files of a source
+never name: nothing was told of them, and 0 stands there only as long as the source told nothing else."""
+SILENT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "media_silent": ("spend_base", "impressions", "clicks"),
+        "orders_silent": ("orders", "first_orders", "net_sales_base"),
+    }
+)
+"""Figures that say where others are silent."""
+MARKS = frozenset({"regions_assumed", *SILENT})
+"""Figures that say how others were told, and nothing of the day."""
 OUTSIDE: tuple[str, ...] = ("fx_log", "competitor_log", "congestion_log", "sentiment", "media_price_log")
 
 
@@ -81,10 +93,12 @@ class ActualDay:
         day: Day of the horizon, from 0; -1 tells what stood on the first morning, and nothing else.
         figures: Arrays by name, axes as in ``FIGURES``. An axis of length 1 tells no split along it; NaN stands for
             what is not known. Money is in base currency.
+        source: The account or shop whose part of the day this is; empty for the whole day.
     """
 
     day: int
     figures: Mapping[str, FloatArray]
+    source: str = ""
 
     def check(self, market: MarketParameters) -> None:
         """Check names, shapes and ranges against a market.
@@ -116,7 +130,7 @@ class ActualDay:
     @property
     def tells_something(self) -> bool:
         """Whether anything of the day is known; a day of nothing but NaN is no known day."""
-        return any(bool((~np.isnan(array)).any()) for name, array in self.figures.items() if name != "regions_assumed")
+        return any(bool((~np.isnan(array)).any()) for name, array in self.figures.items() if name not in MARKS)
 
     @property
     def out_of_range(self) -> tuple[str, ...]:
@@ -163,7 +177,8 @@ class ActualDay:
             }
             for name, array in sorted(self.figures.items())
         }
-        return msgspec.msgpack.encode({"version": _VERSION, "day": self.day, "figures": figures})
+        told: dict[str, object] = {"version": _VERSION, "day": self.day, "figures": figures}
+        return msgspec.msgpack.encode({**told, "source": self.source} if self.source else told)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "ActualDay":
@@ -185,13 +200,13 @@ class ActualDay:
                 .reshape(cast("list[int]", part["shape"]))
                 for name, part in cast("dict[str, dict[str, object]]", read["figures"]).items()
             }
-            return cls(day=int(cast("int", read["day"])), figures=figures)
+            return cls(day=int(cast("int", read["day"])), figures=figures, source=str(read.get("source", "")))
         except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"These bytes are no actuals of a day: {error}.") from error
 
 
 def merged(old: ActualDay, new: ActualDay) -> ActualDay:
-    """Two reports of the same day; the later one holds where it tells something.
+    """Two reports of the same day by the same source; the later one holds where it tells something.
 
     A figure that is told with another split replaces the old one whole.
     """
@@ -203,7 +218,7 @@ def merged(old: ActualDay, new: ActualDay) -> ActualDay:
             figures[name] = np.where(np.isnan(array), before, array)
         elif not np.isnan(array).all():
             figures[name] = array
-    return ActualDay(day=old.day, figures=figures)
+    return ActualDay(day=old.day, figures=figures, source=old.source)
 
 
 def actual_day_of(

@@ -53,7 +53,7 @@ def missing_data(standing: Standing, this_day: int | None) -> list[Alarm]:
             measure=name,
             figures={"day": float(day)},
         )
-        for day, names in standing.record.unusable.items()
+        for day, names in standing.record.known.unusable.items()
         for name in names
     ]
     late = late_by(standing.record, this_day)

@@ -7,18 +7,22 @@ import msgspec
 import numpy as np
 
 from xbopt.agents.planner.replanning import replanning_around
+from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.advice.days_ahead import Cut, DaysAhead, carried_on, free_ledger, whole_plan
-from xbopt.campaigns.advice.gain import Gains, gains_of
+from xbopt.campaigns.advice.gain import Gain, Gains, gains_of
 from xbopt.campaigns.advice.moves import Move, Reason, moves_between, reasons_of_all
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.randomness import named_generator
 from xbopt.env.rollout import Choice, Chooser
 
 ProposalKind = Literal["replanned", "decided", "carry_on"]
+_ROUNDING = 1e-6
+"""Share of the money that is left below which a gain is what rounding makes of nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class ProposalFigures:
         kind: ``replanned``: the plan was solved again. ``decided``: a policy decided. ``carry_on``: what was found is
             not better than carrying on, so that is proposed; never in place of what a policy drew.
         policy: The policy; empty where a plan was re-planned.
+        anew: Whether the market was planned from nothing first, deals with it; else money was moved around the plan
+            that the campaign has.
         first_day: First day that is proposed.
         end_day: The day after the last one.
         knows_until: Number of days that were known.
@@ -73,6 +79,7 @@ class ProposalFigures:
     reasons: tuple[Reason, ...]
     cut: Cut
     unbookable: Unbookable | None
+    anew: bool = False
 
     def to_json(self) -> bytes:
         """As JSON; the same figures have the same bytes."""
@@ -97,11 +104,13 @@ class ProposedDays:
         figures: What there is to say of them.
         choice: What the policy drew for the first day, with propensities; None where nothing is drawn, or carrying on
             is proposed.
+        around: The new plan that it was found from, all days; None where that is the campaign's own.
     """
 
     days: PlannedDays
     figures: ProposalFigures
     choice: Choice | None = None
+    around: PlannedDays | None = None
 
 
 def propose(
@@ -112,13 +121,15 @@ def propose(
     policy: Policy | None = None,
     seed: int = 0,
     this_day: int | None = None,
+    anew: bool = False,
 ) -> ProposedDays:
     """Propose some days.
 
     Without a policy the rest of the plan is solved again with all the money that is left for it, and these days are
-    taken from it; later ones stay as they are. A policy decides the first day as it would in the simulator, and the
-    days after by playing it forward in the seller's model. What comes out is brought within the limits, and compared
-    with carrying on in the worlds of the posterior.
+    taken from it; later ones stay as they are. It is solved around the plan that the campaign began with, or was
+    planned from anew: around a plan that holds what was learnt before, the same would count again. A policy decides the
+    first day as it would in the simulator, and the days after by playing it forward in the seller's model. What comes
+    out is brought within the limits, and compared with carrying on in the worlds of the posterior.
 
     Args:
         standing: Where the campaign stands.
@@ -127,6 +138,7 @@ def propose(
         policy: Decides; None solves the plan again.
         seed: Seed of what a policy draws; its stream is named by campaign and proposal.
         this_day: Today by the calendar, as a day of the horizon; days before it are over. None asks no clock.
+        anew: Plan the whole market from nothing, and solve around that plan; takes as long as ``xbopt plan``.
 
     Raises:
         CampaignError: The campaign is closed, or the days are over, none, or none of the campaign's.
@@ -140,8 +152,12 @@ def propose(
     left = free_ledger(record, first_day, end_day)
     ahead = DaysAhead(market, before.state, first_day, left)
     choice: Choice | None = None
+    around = record.around
     if policy is None:
-        for decision in _replanned(standing, before, end_day):
+        if anew:
+            # Parts of the day hold for all days of a campaign, those that are over too.
+            around = replace(built_in_policy("planner", market), daypart_weights=record.plan.daypart_weights)
+        for decision in _replanned(standing, before, end_day, around):
             ahead.put(decision)
     else:
         stream = f"campaign/{record.name}/{record.next_proposal}"
@@ -154,7 +170,7 @@ def propose(
     base, other = whole_plan(record, carry), whole_plan(record, carry, found)
     gains = gains_of(standing, base, [other])[0]
     # What was drawn is not thrown away for what was drawn: a log of what is left would lie about the chances.
-    worse = gains.reward.mean <= 0.0 and choice is None
+    worse = choice is None and not _brings_something(gains.reward, float(left.budget_base[0]))
     proposed = planned if worse else found
     figures = ProposalFigures(
         kind="carry_on" if worse else "replanned" if policy is None else "decided",
@@ -171,8 +187,19 @@ def propose(
         reasons=reasons_of_all(standing, proposed, float(left.budget_base[0] - planned.spend_base.sum())),
         cut=Cut() if worse else cut,
         unbookable=_unbookable(standing, proposed),
+        anew=anew,
     )
-    return ProposedDays(days=proposed, figures=figures, choice=None if worse else choice)
+    return ProposedDays(
+        days=proposed,
+        figures=figures,
+        choice=None if worse else choice,
+        around=PlannedDays.of(around) if anew and not worse else None,
+    )
+
+
+def _brings_something(gain: Gain, left_base: float) -> bool:
+    """Whether more is gained than rounding, and in most worlds: a few lucky ones are no reason to move money."""
+    return gain.mean > _ROUNDING * left_base and gain.better > 0.5
 
 
 def _followed(tracked: Tracked, carry: PlannedDays, first_day: int) -> Tracked:
@@ -182,13 +209,13 @@ def _followed(tracked: Tracked, carry: PlannedDays, first_day: int) -> Tracked:
     return tracked
 
 
-def _replanned(standing: Standing, before: Tracked, end_day: int) -> list[Decision]:
-    """The decisions of the plan that is solved again for all days that are left."""
+def _replanned(standing: Standing, before: Tracked, end_day: int, around: ScheduledPolicy) -> list[Decision]:
+    """The decisions of a plan that is solved again for all days that are left."""
     first_day, days = len(before.days), standing.scenario.days
     left = free_ledger(standing.record, first_day, days)
-    replanner = replanning_around(standing.market, standing.record.plan)
+    replanner = replanning_around(standing.market, around)
     spend = replanner.spend_ahead(replace(before.observe(), remaining=left))[0]
-    planned = replace(PlannedDays.of(standing.record.plan, first_day), spend_base=spend)
+    planned = replace(PlannedDays.of(around, first_day), spend_base=spend)
     return [planned.decision(day) for day in range(first_day, end_day)]
 
 

@@ -79,6 +79,7 @@ class Opened(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         policy_address: Content address of it; empty for a plan.
         four_eyes: Whether somebody else than who proposed has to approve.
         cut_base: What the limits of the scenario took off the plan, base currency.
+        cut_discounts: Discounts that the ceiling of the scenario took off, number of cells' days.
     """
 
     scenario: bytes
@@ -91,6 +92,7 @@ class Opened(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     policy_address: str = ""
     four_eyes: bool = False
     cut_base: float = 0.0
+    cut_discounts: int = 0
 
 
 class ToldFile(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
@@ -116,6 +118,18 @@ class ToldActuals(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class Withdrawn(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """What an event told does not count any more: it was of another account or campaign, or of days to come.
+
+    Attributes:
+        event: Number of the event.
+        reason: Why.
+    """
+
+    event: int
+    reason: str = ""
+
+
 class BesideEntry(msgspec.Struct, array_like=True, frozen=True):
     """An entry of the store that waits for a proposal to be approved; as `NewEntry`."""
 
@@ -135,6 +149,7 @@ class Proposed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         figures: What was said of it, as JSON: gain with interval, moves, reasons.
         beside: The decision that a policy drew, and the policy's own entry: stored when the proposal is approved, so
             that the decision log holds what was carried out.
+        around: The plan that it was found from where that is a new one; None where it is the campaign's.
     """
 
     proposal: str
@@ -142,6 +157,7 @@ class Proposed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     knows_until: int
     figures: bytes
     beside: list[BesideEntry] = []
+    around: PlanBytes | None = None
 
 
 class Approved(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
@@ -210,7 +226,7 @@ class Closed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     reason: str
 
 
-Event: TypeAlias = Opened | ToldActuals | Proposed | Approved | Booked | Decided | RolledOut | Closed
+Event: TypeAlias = Opened | ToldActuals | Proposed | Approved | Booked | Decided | RolledOut | Closed | Withdrawn
 _KINDS: dict[Happened, type[Event]] = dict(zip(get_args(Happened), get_args(Event), strict=True))
 _NAMES: dict[type[Event], Happened] = {kind: name for name, kind in _KINDS.items()}
 

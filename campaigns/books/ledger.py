@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.actuals.spreading import spread
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.limits import Limits, Remaining
 from xbopt.core.decisions.planned_days import PlannedDays
@@ -161,6 +163,27 @@ class Ledger:
             return made.with_reserved(self.reserved)
         except OverspendError:
             return made
+
+    def with_known(self, known: ActualDay) -> "Ledger":
+        """With what is known of a day's spend; totals are spread as the money was committed."""
+        told, regions = known.figures["spend_base"], self.committed_base.shape[1]
+        spend, cells = spread(told, self.committed_base[known.day])
+        assumed = known.figures.get("regions_assumed", np.zeros(1))
+        split = (told.shape[0] == regions) & ~(assumed > 0.0)
+        return self.with_spent(
+            known.day,
+            spend,
+            told=cells,
+            by_region=np.broadcast_to(split, self.by_region[known.day].shape),
+            by_channel=told.shape[2] == self.committed_base.shape[3],
+        )
+
+    def without_spent(self, day: int) -> "Ledger":
+        """As if nothing of a day's spend had been told: what is committed for it counts again."""
+        spent, known = self.spent_base.copy(), self.is_spent.copy()
+        regional, own = self.by_region.copy(), self.by_channel.copy()
+        spent[day], known[day], regional[day], own[day] = 0.0, False, False, False
+        return replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own)
 
     def check(self, days: PlannedDays, before: "Ledger") -> None:
         """Whether money granted for days keeps every limit.

@@ -1,14 +1,13 @@
 """Where a campaign stands: what its events add up to."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from xbopt.campaigns.actuals.actual_day import ActualDay, merged
-from xbopt.campaigns.actuals.spreading import spread
+from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.books.events import (
     Approved,
     BesideEntry,
@@ -17,12 +16,15 @@ from xbopt.campaigns.books.events import (
     Decided,
     Event,
     Opened,
+    PlanBytes,
     Proposed,
     RolledOut,
     ToldActuals,
     ToldFile,
+    Withdrawn,
     read_event,
 )
+from xbopt.campaigns.books.known_days import KnownDays
 from xbopt.campaigns.books.ledger import Ledger
 from xbopt.campaigns.books.scenario_bytes import unpacked_scenario
 from xbopt.core.arrays import FloatArray, IntArray
@@ -47,6 +49,7 @@ class Proposal:
         knows_until: Number of days that were known.
         figures: What was said of it, as JSON.
         beside: Entries that are stored when it is approved.
+        around: The plan that it was found from where that is a new one.
         state: ``open`` until it is approved, or another proposal takes its place.
         approved_by: Who approved it; empty for nobody.
     """
@@ -58,6 +61,7 @@ class Proposal:
     knows_until: int
     figures: bytes = field(repr=False)
     beside: tuple[BesideEntry, ...] = field(default=(), repr=False)
+    around: PlanBytes | None = field(default=None, repr=False)
     state: ProposalState = "open"
     approved_by: str = ""
 
@@ -74,13 +78,12 @@ class CampaignRecord:
         opened_us: When.
         scenario: What the seller believed when it began.
         plan: What is done on each day as far as nobody decides otherwise, with all approved proposals in it.
+        around: The plan that days ahead are planned around: nothing that was learnt is in it, so nothing counts twice.
         ledger: Its money.
         discount_frac: Discounts as decided, and as planned where nothing is decided ``(T, R, S)``.
         mechanic: Mechanics likewise ``(T, R, S)``.
         proposals: By name, in their order.
-        days: What is known, by day.
-        unusable: Figures that were told with what cannot be, by day: they wait for a corrected file.
-        told_us: When each of these days was told last, by day.
+        known: What is known of its days.
         files: Files that actuals came from.
         decisions: What a policy decided, in order.
         bookings: What was booked, in order.
@@ -96,19 +99,23 @@ class CampaignRecord:
     opened_us: int
     scenario: Scenario
     plan: ScheduledPolicy
+    around: ScheduledPolicy
     ledger: Ledger
     discount_frac: FloatArray
     mechanic: IntArray
     proposals: Mapping[str, Proposal] = field(default_factory=dict[str, Proposal])
-    days: Mapping[int, ActualDay] = field(default_factory=dict[int, ActualDay])
-    unusable: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
-    told_us: Mapping[int, int] = field(default_factory=dict[int, int])
+    known: KnownDays = field(default_factory=KnownDays)
     files: tuple[ToldFile, ...] = ()
     decisions: tuple[Decided, ...] = ()
     bookings: tuple[Booked, ...] = ()
     share: float = 1.0
     closed: str | None = None
     requests: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def days(self) -> Mapping[int, ActualDay]:
+        """What is known, by day."""
+        return self.known.days
 
     @property
     def known_until(self) -> int:
@@ -181,7 +188,7 @@ class CampaignRecord:
             CampaignRecordError: It cannot be read.
         """
         event = read_event(entry)
-        if self.closed is not None and not isinstance(event, ToldActuals):
+        if self.closed is not None and not isinstance(event, ToldActuals | Withdrawn):
             raise CampaignError(f"The campaign {self.name} is closed ({self.closed}); only actuals are taken.")
         made = self._after(event, entry)
         requests = {**self.requests, entry.request: self.number + 1} if entry.request else self.requests
@@ -190,7 +197,9 @@ class CampaignRecord:
     def _after(self, event: Event, entry: CampaignEntry) -> "CampaignRecord":
         match event:
             case ToldActuals():
-                return self._told(event, entry)
+                return self._told(event)
+            case Withdrawn():
+                return self._withdrawn(event)
             case Proposed():
                 return self._proposed(event, entry)
             case Approved():
@@ -223,30 +232,33 @@ class CampaignRecord:
             mechanic=mechanic,
         )
 
-    def _told(self, event: ToldActuals, entry: CampaignEntry) -> "CampaignRecord":
-        days, told, ledger, unusable = dict(self.days), dict(self.told_us), self.ledger, dict(self.unusable)
-        for packed in event.days:
-            as_told = ActualDay.from_bytes(packed)
-            # A store may hold what is refused today: it stays readable, and what cannot be counts as not told.
-            new, bad = as_told.within_range(), as_told.out_of_range
-            if not -1 <= new.day < self.scenario.days:
-                raise CampaignError(f"Day {new.day} is none of the {self.scenario.days} days of {self.name}.")
-            waits = tuple(name for name in unusable.get(new.day, ()) if name not in new.figures)
-            unusable[new.day] = (*waits, *bad)
-            if not new.tells_something:
-                continue
-            known = days[new.day] = merged(days[new.day], new) if new.day in days else new
-            told[new.day] = entry.at_us
-            if "spend_base" in known.figures and new.day >= 0:
-                ledger = _spent(ledger, known)
+    def _told(self, event: ToldActuals) -> "CampaignRecord":
+        days = [ActualDay.from_bytes(packed) for packed in event.days]
+        wrong = next((one.day for one in days if not -1 <= one.day < self.scenario.days), None)
+        if wrong is not None:
+            raise CampaignError(f"Day {wrong} is none of the {self.scenario.days} days of {self.name}.")
+        known = self.known.after(self.number + 1, days)
         return replace(
             self,
-            days=days,
-            told_us=told,
-            ledger=ledger,
+            known=known,
+            ledger=self._reconciled(known, known.told_by(self.number + 1)),
             files=(*self.files, *event.files),
-            unusable={day: names for day, names in unusable.items() if names},
         )
+
+    def _withdrawn(self, event: Withdrawn) -> "CampaignRecord":
+        known = self.known.without(event.event)
+        return replace(self, known=known, ledger=self._reconciled(known, self.known.told_by(event.event)))
+
+    def _reconciled(self, known: KnownDays, days: Iterable[int]) -> Ledger:
+        """The ledger as what is known of some days says."""
+        ledger = self.ledger
+        for day in sorted(days):
+            told = known.days.get(day)
+            if told is not None and "spend_base" in told.figures and day >= 0:
+                ledger = ledger.with_known(told)
+            elif day >= 0 and ledger.has_spent[day]:
+                ledger = ledger.without_spent(day)
+        return ledger
 
     def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
         days = self._fitting(event.days.days())
@@ -258,6 +270,7 @@ class CampaignRecord:
             knows_until=event.knows_until,
             figures=event.figures,
             beside=tuple(event.beside),
+            around=event.around,
         )
         if event.proposal in self.proposals:
             raise CampaignError(f"There is a proposal {event.proposal} of {self.name} already.")
@@ -285,6 +298,7 @@ class CampaignRecord:
             mechanic=mechanic,
             proposals={**self.proposals, proposal.id: approved},
             plan=proposal.days.put_into(self.plan),
+            around=self.around if proposal.around is None else proposal.around.days().put_into(self.around),
             ledger=ledger,
         )
 
@@ -327,21 +341,6 @@ def same_person(one: str, other: str) -> bool:
     )
 
 
-def _spent(ledger: Ledger, known: ActualDay) -> Ledger:
-    """The ledger with what is known of a day's spend; totals are spread as the money was committed."""
-    told, regions = known.figures["spend_base"], ledger.committed_base.shape[1]
-    spend, cells = spread(told, ledger.committed_base[known.day])
-    assumed = known.figures.get("regions_assumed", np.zeros(1))
-    split = (told.shape[0] == regions) & ~(assumed > 0.0)
-    return ledger.with_spent(
-        known.day,
-        spend,
-        told=cells,
-        by_region=np.broadcast_to(split, ledger.by_region[known.day].shape),
-        by_channel=told.shape[2] == ledger.committed_base.shape[3],
-    )
-
-
 def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
     """A campaign after its first event.
 
@@ -357,6 +356,13 @@ def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
     ledger = Ledger.empty(scenario.limits, scenario.days)
     if event.decides == "plan":
         ledger = ledger.with_committed(days)
+    plan = ScheduledPolicy(
+        name=event.policy if event.decides == "plan" else "incumbent",
+        spend_base=days.spend_base,
+        daypart_weights=days.daypart_weights,
+        discount_frac=days.discount_frac,
+        mechanic=days.mechanic,
+    )
     return CampaignRecord(
         name=name,
         number=1,
@@ -364,13 +370,8 @@ def begin(name: str, entry: CampaignEntry) -> CampaignRecord:
         opened_by=entry.actor,
         opened_us=entry.at_us,
         scenario=scenario,
-        plan=ScheduledPolicy(
-            name=event.policy if event.decides == "plan" else "incumbent",
-            spend_base=days.spend_base,
-            daypart_weights=days.daypart_weights,
-            discount_frac=days.discount_frac,
-            mechanic=days.mechanic,
-        ),
+        plan=plan,
+        around=plan,
         ledger=ledger,
         discount_frac=days.discount_frac,
         mechanic=days.mechanic,

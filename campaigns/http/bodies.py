@@ -61,10 +61,13 @@ class DayTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             ``spend_base``, ``impressions`` (R, S, C); ``clicks`` (R, S, C + 1), the last is organic; ``visits``,
             ``orders``, ``first_orders``, ``gross_revenue_base``, ``net_revenue_base``, ``discount_frac``, ``mechanic``
             (R, S); ``daypart_weights`` (R, C, H). What stood the next morning: ``stock`` (R) and the further state.
+        source: Whose part of the day it is, as ``google_ads/123-456``: sources add up, and each corrects itself alone.
+            Left out, the figures are of the whole day.
     """
 
     date: Date
     figures: dict[str, Figure]
+    source: Text = ""
 
 
 class FileTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -89,6 +92,20 @@ class TellActuals(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     days: Annotated[list[DayTold], msgspec.Meta(min_length=1, max_length=1000)]
     files: Annotated[list[FileTold], msgspec.Meta(max_length=1000)] = []
     notes: Annotated[list[Reason], msgspec.Meta(max_length=100)] = []
+    request: DecisionId = ""
+
+
+class Withdraw(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Actuals that do not count any more: they were of another account or campaign.
+
+    Attributes:
+        event: Number of the event that told them.
+        reason: Why, in words.
+        request: Name of this request; the same one again changes nothing.
+    """
+
+    event: Annotated[int, msgspec.Meta(ge=1)]
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
     request: DecisionId = ""
 
 
@@ -343,12 +360,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         event: Number of the event.
         receipt: Where it stands in the store.
         money: The campaign's money now.
+        notes: What to know of it, in sentences.
     """
 
     campaign: str
     event: int
     receipt: Receipt
     money: Money
+    notes: list[str] = []
 
 
 class CampaignDecision(msgspec.Struct, frozen=True, kw_only=True):

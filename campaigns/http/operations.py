@@ -25,6 +25,7 @@ from xbopt.campaigns.http.bodies import (
     OpenCampaign,
     RollOut,
     TellActuals,
+    Withdraw,
 )
 from xbopt.campaigns.http.loop_store import LoopStore
 from xbopt.campaigns.http.metrics import CampaignMetrics
@@ -82,6 +83,12 @@ class CampaignOperations:
         """Take what really came."""
         asked = await self._read(call, TellActuals)
         written = await self._write(call.name, lambda work: work.tell(call.name, asked, call.actor))
+        return self._told(written, call.name, written.money)
+
+    async def withdraw(self, call: Call) -> Answer:
+        """Take back what an event told."""
+        asked = await self._read(call, Withdraw)
+        written = await self._write(call.name, lambda work: work.withdraw(call.name, asked, call.actor))
         return self._told(written, call.name, written.money)
 
     async def propose(self, call: Call) -> Answer:

@@ -15,6 +15,7 @@ from xbopt.campaigns.http.bodies import (
     Proposal,
     RollOut,
     TellActuals,
+    Withdraw,
     Written,
 )
 from xbopt.campaigns.http.operations import CampaignOperations
@@ -76,7 +77,11 @@ def campaign_routes(
         post(
             f"{_ONE}/actuals", "outcomes", do.tell, "tell_actuals", (TellActuals, Written),
             "What was really spent and what really came",
-            "A day that was told before is corrected, figure by figure; nothing counts twice.",
+            "A day that was told before is corrected, by the source that told it; nothing counts twice.",
+        ),
+        post(
+            f"{_ONE}/withdrawals", "outcomes", do.withdraw, "withdraw_actuals", (Withdraw, Written),
+            "Take back what an event told", "What others told of the same days stays.",
         ),
         post(
             f"{_ONE}/proposals", "plan", do.propose, "propose", (AskProposal, Proposal), "Propose what to do",

@@ -1,5 +1,6 @@
 """Campaigns worked on in threads: what the routes ask for, in the words of the routes."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ from xbopt.campaigns.books.events import (
     RolledOut,
     ToldActuals,
     ToldFile,
+    Withdrawn,
     read_event,
 )
 from xbopt.campaigns.books.record import CampaignRecord
@@ -38,13 +40,14 @@ from xbopt.campaigns.http.bodies import (
     Proposal,
     RollOut,
     TellActuals,
+    Withdraw,
     Written,
 )
 from xbopt.campaigns.http.deciding import DayDecided, DayDecisions, arm_propensity, check_bundle
 from xbopt.campaigns.http.proposing import Proposer, planned_again
 from xbopt.campaigns.http.rewards import Rewards
 from xbopt.campaigns.mornings import Mornings
-from xbopt.campaigns.opening import SERVED, DecidingPolicy, opening
+from xbopt.campaigns.opening import SERVED, DecidingPolicy, cut_sentences, opening
 from xbopt.campaigns.rollout import roll_out_figures
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import FloatArray
@@ -112,7 +115,9 @@ class CampaignWork:
             policy = DecidingPolicy(name=manifest.name, source=SERVED, address=manifest.content_address)
         event = opening(market, _plan(asked.plan, market), policy=policy, four_eyes=asked.four_eyes)
         record = self._book.open(asked.name, event, actor=actor, request=asked.request, digest=_digest(asked))
-        return self._written(record, 1, "opened", _digest(asked))
+        return msgspec.structs.replace(
+            self._written(record, 1, "opened", _digest(asked)), notes=list(cut_sentences(record.opened))
+        )
 
     def tell(self, name: str, asked: TellActuals, actor: str) -> Written:
         """Take what really came.
@@ -123,9 +128,16 @@ class CampaignWork:
         record = self._known(name)
         market = self._mornings.market(record.scenario)
         days = [_actual_day(record, one, market, self._today()) for one in asked.days]
+        twice = [one for one, count in Counter((one.date, one.source) for one in asked.days).items() if count > 1]
+        if twice:
+            raise UsageError(f"{' by '.join(filter(None, twice[0]))} is told twice; tell each day of a source once.")
         files = [ToldFile(name=one.name, sha256=one.sha256, profile=one.profile, rows=one.rows) for one in asked.files]
         event = ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=list(asked.notes))
         return self._add(name, lambda _: event, "actuals", actor, asked)
+
+    def withdraw(self, name: str, asked: Withdraw, actor: str) -> Written:
+        """Take back what an event told."""
+        return self._add(name, lambda _: Withdrawn(event=asked.event, reason=asked.reason), "withdrawn", actor, asked)
 
     def propose(self, name: str, asked: AskProposal, actor: str) -> Proposal:
         """Propose days, and reserve their money."""
@@ -236,7 +248,7 @@ class CampaignWork:
         make: Callable[[CampaignRecord], Event],
         happened: Happened,
         actor: str,
-        asked: TellActuals | RollOut | Close,
+        asked: TellActuals | Withdraw | RollOut | Close,
     ) -> Written:
         self._known(name)
         record = self._book.add(name, make, actor=actor, request=asked.request, digest=_digest(asked))
@@ -320,6 +332,8 @@ def _plan(asked: str | PlanArrays, market: MarketParameters) -> ScheduledPolicy:
     weights = np.broadcast_to(plan.daypart_weights, (days, *plan.daypart_weights.shape))
     if len(plan.spend_base) != days or (plan.spend_base < 0.0).any():
         raise UsageError(f"The plan needs amounts of 0 or more for each of the {days} days.")
+    if (plan.daypart_weights < 0.0).any() or (plan.discount_frac < 0.0).any() or (plan.discount_frac > 1.0).any():
+        raise UsageError("The plan needs weights of 0 or more for parts of the day, and discounts from 0 to 1.")
     Decision(
         spend_base=plan.spend_base, daypart_weights=weights, discount_frac=plan.discount_frac, mechanic=plan.mechanic
     ).check(regions=regions, segments=segments, channels=channels, dayparts=dayparts)
@@ -328,7 +342,9 @@ def _plan(asked: str | PlanArrays, market: MarketParameters) -> ScheduledPolicy:
 
 def _actual_day(record: CampaignRecord, told: DayTold, market: MarketParameters, today: date) -> ActualDay:
     day = ActualDay(
-        day=_day(record, told.date), figures={name: _array(name, one) for name, one in told.figures.items()}
+        day=_day(record, told.date),
+        figures={name: _array(name, one) for name, one in told.figures.items()},
+        source=told.source,
     )
     day.check(market)
     if not day.tells_something:

@@ -22,6 +22,7 @@ def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]
 
     return {
         "campaign": record.name,
+        "event": None if found.event is None else record.number,
         "new": dates(found.new),
         "completed": dates(found.completed),
         "unchanged": dates(found.unchanged),
@@ -33,7 +34,7 @@ def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]
         "known_days": len(record.days),
         "spent": record.ledger.known_spend_base,
         "untold": untold_base(record),
-        "unusable": {str(scenario.date_of(day)): list(names) for day, names in record.unusable.items()},
+        "unusable": {str(scenario.date_of(day)): list(names) for day, names in record.known.unusable.items()},
         "left": float(record.ledger.before(scenario.days).budget_base[0]),
         "currency": scenario.base_currency,
         "notes": [{"code": note.code, "what": note.what, "count": note.count} for note in found.notes],
@@ -63,6 +64,11 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         yield f"{scenario.date_of(one.day)} is corrected: {', '.join(changes) or 'another split'}."
     if len(found.corrected) > _SHOWN:
         yield f"{_days(len(found.corrected) - _SHOWN)} more corrected; --json lists all."
+    if found.corrected:
+        yield (
+            f"A source takes the place of what it told before: {', '.join(found.sources)}. Another account or shop is "
+            f"told with --account; xbopt campaign withdraw {record.name} {record.number} takes this back."
+        )
     spent = record.ledger.known_spend_base
     yield (
         f"{record.name} knows {_days(len([day for day in record.days if day >= 0]))} of {scenario.days}; "
@@ -71,7 +77,7 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
     granted = untold_base(record)
     if granted >= 0.005:
         yield f"Of days that are told in part, {numbers.money(granted)} were granted whose spend nobody told."
-    for day, names in record.unusable.items():
+    for day, names in record.known.unusable.items():
         what = ", ".join(_NAMES.get(name, name) for name in names)
         yield (
             f"{scenario.date_of(day)} was told with what cannot be ({what}); that counts as not told. Tell the day "
@@ -79,6 +85,16 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         )
     if record.missing_days:
         yield f"Nothing is known of {spans(record.missing_days, scenario)}; the plan stands in for it."
+
+
+def told_rows(record: CampaignRecord) -> list[dict[str, object]]:
+    """What events told and still counts: number of the event, source, days."""
+    found: list[dict[str, object]] = []
+    for number, days in record.known.events.items():
+        for source in sorted({one.source for one in days}):
+            own = [one.day for one in days if one.source == source and one.day >= 0]
+            found.append({"event": number, "source": source or "whole days", "days": spans(own, record.scenario)})
+    return found
 
 
 def spans(days: Sequence[int], scenario: Scenario) -> str:

@@ -144,6 +144,11 @@ class CampaignWords:
         else:
             yield f"{self.gain(figures.gains.reward, 'Over carrying on it brings')}, to the end of the campaign."
             yield f"{self.gain(figures.gains.margin, 'Of that, contribution margin')}."
+        if figures.kind != "decided" and not figures.anew:
+            yield (
+                "Money was moved around the campaign's own plan: deals and hours stay, and what has no money there "
+                "gets none. --anew plans the market from nothing."
+            )
         for reason in figures.reasons:
             text = self.reason(reason)
             yield f"{text[0].upper()}{text[1:]}."

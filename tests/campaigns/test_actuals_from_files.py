@@ -1,5 +1,6 @@
 """Exports as the days of a campaign: what they tell, what they do not, and what of it is new."""
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.campaigns.seller import SimulatedSeller, sixty_days
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.places import channels_by_name
+from xbopt.campaigns.actuals.tellings import tellings_of
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldActuals
 from xbopt.campaigns.closing import plan_against_actual
@@ -58,7 +60,13 @@ def read(book: CampaignBook, files: list[Path], tmp_path: Path, **options: objec
 
 def told(found: NewActuals) -> dict[int, ActualDay]:
     assert found.event is not None
-    return {day.day: day for day in map(ActualDay.from_bytes, found.event.days)}
+    return whole(map(ActualDay.from_bytes, found.event.days))
+
+
+def whole(days: Iterable[ActualDay]) -> dict[int, ActualDay]:
+    """Days as the sum of their sources."""
+    tellings = tellings_of(days)
+    return {day: known for day in tellings.by_day if (known := tellings.day(day)) is not None}
 
 
 def frame(kinds: dict[str, str], *rows: dict[str, object]) -> pl.DataFrame:
@@ -286,7 +294,7 @@ def test_off_needs_no_file_and_tells_of_spend_on_its_days(
 def test_a_split_that_was_assumed_is_marked_and_no_figure_of_a_region(scenario: Scenario, book: CampaignBook) -> None:
     rows = [{"date": scenario.start, "platform": "google_ads", "spend": 80.0, "clicks": 40.0}]
     rows.append({"date": scenario.start, "platform": "facebook_ads", "country": "DE", "spend": 9.0})
-    (day,) = days_of_tables(media(*rows), scenario, nothing(scenario)).days
+    (day,) = whole(days_of_tables(media(*rows), scenario, nothing(scenario)).days).values()
     np.testing.assert_array_equal(day.figures["regions_assumed"], [1.0, 0.0, np.nan])
     record = book.add("spring", lambda _: ToldActuals(days=[day.to_bytes()], files=[]))
     assert record.ledger.by_region[0].tolist() == [False, True, True]

@@ -298,9 +298,9 @@ def test_what_cannot_be_is_refused_and_stays_readable_where_a_store_holds_it(
     event = told(0, -500.0, book.load("spring"))
     store.append([new_entry("spring", 2, event)])  # as an earlier version stored it
     record = CampaignBook(store).load("spring")
-    assert (dict(record.unusable), record.ledger.known_spend_base) == ({0: ("spend_base",)}, 0.0)
+    assert (dict(record.known.unusable), record.ledger.known_spend_base) == ({0: ("spend_base",)}, 0.0)
     mended = CampaignBook(store).add("spring", lambda record: told(0, 50.0, record))
-    assert not mended.unusable
+    assert not mended.known.unusable
     assert mended.ledger.known_spend_base == pytest.approx(50.0)
 
 

@@ -22,7 +22,7 @@ def record_of(market) -> CampaignRecord:
 
 
 def with_days(record: CampaignRecord, *days: ActualDay) -> CampaignRecord:
-    return replace(record, days={**record.days, **{day.day: day for day in days}})
+    return replace(record, known=record.known.after(record.number + 1, days))
 
 
 def same(mornings: Mornings, record: CampaignRecord, day: int) -> bool:

@@ -247,3 +247,40 @@ def test_days_ahead_are_cut_by_what_is_left(market, standing):
     days, cut = ahead.made()
     assert days.spend_base.sum() == pytest.approx(100.0)
     assert cut.cut_base == pytest.approx(carry.spend_base[:2].sum() - 100.0)
+
+
+def test_what_was_learnt_counts_once(standing, proposed):
+    """Approved, and asked again on the same data: there is nothing more to move."""
+    record = approved(standing, proposed.days)
+    again = propose(Standing(record, worlds=standing.worlds), first_day=DAY, end_day=DAYS)
+    assert again.figures.kind == "carry_on"
+    assert abs(again.figures.gains.reward.mean) < 0.02 * abs(proposed.figures.gains.reward.mean)
+    np.testing.assert_allclose(again.days.spend_base, proposed.days.spend_base, atol=0.01)
+
+
+def test_planning_anew_finds_what_moving_money_cannot(market):
+    """A plan that has no money where the best of it is spent: only a plan from nothing sees that."""
+    own = built_in_policy("calendar", market)
+    spend = own.spend_base.copy()
+    spend[..., 0] = 0.0
+    spend *= own.spend_base.sum() / spend.sum()
+    record = opened(market, replace(own, spend_base=spend))
+    moved = propose(Standing(record), first_day=0, end_day=DAYS)
+    anew = propose(Standing(record), first_day=0, end_day=DAYS, anew=True)
+    assert moved.around is None
+    assert moved.days.spend_base[..., 0].sum() == 0.0
+    assert anew.figures.anew
+    assert anew.figures.gains.reward.mean > max(moved.figures.gains.reward.mean, 0.0) + 100.0
+    assert anew.around is not None
+    event = Proposed(
+        proposal="p1", days=PlanBytes.of(anew.days), knows_until=0, figures=b"{}", around=PlanBytes.of(anew.around)
+    )
+    after_it = after(record, event, Approved(proposal="p1"))
+    np.testing.assert_array_equal(after_it.around.spend_base, anew.around.spend_base)
+    again = propose(Standing(after_it), first_day=0, end_day=DAYS)
+    assert again.figures.kind == "carry_on"
+
+
+def test_the_name_of_a_campaign_changes_no_figure(standing):
+    other = Standing(replace(standing.record, name="autumn"), worlds=standing.worlds)
+    np.testing.assert_array_equal(other.posterior.returns.mean, standing.posterior.returns.mean)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from tests.service.campaigns import asking, check_store, day, first_day, opening, post, replicas, run
 from tests.service.conftest import Exported, export_to
 from tests.service.test_http import body
@@ -56,6 +59,64 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
             assert (await client.post("/v1/campaigns/spring/close", content=b"{")).status_code == 415
             # An id of another route is no id of a campaign.
             assert (await client.get("/v1/campaigns/spring")).json()["events"] == 1
+
+    run(work)
+
+
+def test_sources_add_up_and_what_was_told_can_be_taken_back(tactic: Exported, store_url: str) -> None:
+    async def work() -> None:
+        async with replicas(tactic, store_url) as (client,):
+            opened = await post(client, "", opening("spring", decides="plan"))
+            assert opened["notes"] == []
+
+            def told(amount: float, **more: object) -> dict[str, object]:
+                return {"days": [{"date": first_day(tactic), "figures": {"spend_base": [[[amount]]]}, **more}]}
+
+            await post(client, "/spring/actuals", told(50.0, source="google_ads/1"))
+            made = await post(client, "/spring/actuals", told(3.0, source="microsoft_ads/"))
+            assert made["money"]["spent_base"] == pytest.approx(53.0)
+            whole = await post(client, "/spring/actuals", told(53.0), 409)
+            assert "count the same twice" in whole["detail"]
+            twice = {"days": [*told(1.0)["days"], *told(1.0)["days"]]}  # type: ignore[misc]
+            assert "told twice" in (await post(client, "/spring/actuals", twice, 422))["detail"]
+            asked = {"event": made["event"], "reason": "of another campaign", "request": "w1"}
+            back = await post(client, "/spring/withdrawals", asked)
+            assert back["money"]["spent_base"] == pytest.approx(50.0)
+            assert await post(client, "/spring/withdrawals", asked) == back
+            await post(client, "/spring/withdrawals", {"event": made["event"]}, 409)
+
+    run(work)
+
+
+def test_a_plan_that_is_cut_is_told_and_one_that_cannot_be_is_refused(tactic: Exported, tmp_path: Path) -> None:
+    market = tactic.market
+    regions, segments, channels, dayparts = market.shape
+    days = market.scenario.days
+
+    def plan(**other: object) -> dict[str, object]:
+        arrays = {
+            "spend_base": np.ones((days, regions, segments, channels)).tolist(),
+            "daypart_weights": np.full((regions, channels, dayparts), 1.0 / dayparts).tolist(),
+            "discount_frac": np.zeros((days, regions, segments)).tolist(),
+            "mechanic": np.zeros((days, regions, segments), dtype=int).tolist(),
+        }
+        return {**arrays, **other}
+
+    async def work() -> None:
+        async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite") as (client,):
+            weights = np.tile([-1.0] + [1.0] * (dayparts - 1), (regions, channels, 1)).tolist()
+            for wrong in (
+                {"daypart_weights": weights},
+                {"discount_frac": np.full((days, regions, segments), 1.5).tolist()},
+            ):
+                await post(client, "", opening("wrong", decides="plan", plan=plan(**wrong)), 422)
+            dear = {
+                "spend_base": np.full((days, regions, segments, channels), 1e6).tolist(),
+                "discount_frac": np.full((days, regions, segments), 0.9).tolist(),
+            }
+            made = await post(client, "", opening("dear", decides="plan", plan=plan(**dear)))
+            assert len(made["notes"]) == 2
+            assert made["money"]["granted_base"] <= market.scenario.limits.total_base + 0.01
 
     run(work)
 

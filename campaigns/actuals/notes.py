@@ -1,0 +1,54 @@
+"""What a reader of actuals has to know: codes, and their sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+NoteCode = Literal[
+    "outside_days",
+    "other_countries",
+    "other_channels",
+    "shared_by_plan",
+    "yearly_rates",
+    "not_finished",
+    "no_country",
+    "no_country_lost",
+    "by_kind",
+    "off_with_spend",
+    "alike_rows",
+    "off_to_come",
+    "no_account",
+    "account_named",
+]
+_SENTENCES: Mapping[NoteCode, str] = {
+    "outside_days": "{count:,} rows are of days before or after the campaign and were left out.",
+    "other_countries": "{count:,} rows are of {what}, where the campaign does not run, and were left out.",
+    "other_channels": "{count:,} rows are of media that were said to be none of the campaign's: {what}.",
+    "shared_by_plan": "{count:,} rows of media name no country; they were shared over the regions as the money was "
+    "committed.",
+    "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
+    "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; --until takes it.",
+    "no_country": "{count:,} orders name no country; of their days only the totals of all regions are known.",
+    "no_country_lost": "{count:,} orders name no country, and others are of countries where the campaign does not run; "
+    "the orders of their days are not known.",
+    "by_kind": "{what}, by a word in the name; --channels says otherwise.",
+    "off_with_spend": "{what} was said to be off, and the files tell spend on {count:,} of these days; that counts.",
+    "alike_rows": "{what}",
+    "off_to_come": "{what} reaches into days that are not over, so {count:,} days were left out.",
+    "no_account": "The files name no account of {what}; they are read as the one that told before.",
+    "account_named": "{what} is read as the account that told before without a name.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActualsNote:
+    """What a reader of actuals has to know: a code, what it is about, and how many rows."""
+
+    code: NoteCode
+    what: str = ""
+    count: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The note in words."""
+        return _SENTENCES[self.code].format(what=self.what, count=self.count)

@@ -1,0 +1,96 @@
+"""Which account or shop told before what files tell now: one of them may name it, and another not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.actuals.media_days import OFF
+from xbopt.campaigns.actuals.notes import ActualsNote
+from xbopt.campaigns.actuals.tellings import Tellings
+from xbopt.core.errors import CampaignError
+
+_SHOWN = ("spend_base", "orders")
+_ALIKE = 0.01
+
+
+def named_as_before(
+    days: Sequence[ActualDay], known: Tellings, campaign: str
+) -> tuple[tuple[ActualDay, ...], tuple[ActualsNote, ...]]:
+    """Days under the names of sources that were told before, and what to know of that.
+
+    Args:
+        days: What files tell.
+        known: What was told before.
+        campaign: Its name.
+
+    Raises:
+        CampaignError: Whether an account is one that told before cannot be told.
+    """
+    notes: list[ActualsNote] = []
+    names: dict[str, str] = {}
+    for platform, accounts in _accounts(one.source for one in days).items():
+        told = _accounts(known.sources).get(platform, frozenset())
+        for account in sorted(accounts):
+            source = before = f"{platform}/{account}"
+            if told and account not in told:
+                before = _same_as(platform, account, [one for one in days if one.source == source], known, campaign)
+            if before != source:
+                notes.append(
+                    ActualsNote(code="account_named", what=source)
+                    if account
+                    else ActualsNote(code="no_account", what=platform)
+                )
+            names[source] = before
+    if len(set(names.values())) < len(names):
+        raise CampaignError(_cannot_tell("One of several accounts", campaign))
+    return tuple(replace(one, source=names.get(one.source, one.source)) for one in days), tuple(notes)
+
+
+def _accounts(sources: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Accounts by platform, of sources written as ``platform/account``."""
+    found: dict[str, frozenset[str]] = {}
+    for source in sources:
+        platform, slash, account = source.partition("/")
+        if slash and not source.startswith(OFF):
+            found[platform] = found.get(platform, frozenset()) | {account}
+    return found
+
+
+def _same_as(platform: str, account: str, days: Sequence[ActualDay], known: Tellings, campaign: str) -> str:
+    """The source of before that an account which is named otherwise is; its own name where it is a new one."""
+    told = sorted(_accounts(known.sources)[platform])
+    if account and "" not in told:
+        return f"{platform}/{account}"
+    if len(told) > 1:
+        raise CampaignError(
+            f"The files name no account of {platform}, and {', '.join(told)} told before. Say with --account which it "
+            "is."
+            if not account
+            else _cannot_tell(f"The account {account} of {platform}", campaign)
+        )
+    before = f"{platform}/{told[0]}"
+    if not account or _agree(days, known, before):
+        return before
+    raise CampaignError(_cannot_tell(f"The account {account} of {platform}", campaign))
+
+
+def _agree(days: Sequence[ActualDay], known: Tellings, source: str) -> bool:
+    """Whether a source told most of the same days alike, or none of them."""
+    alike: list[bool] = []
+    for one in days:
+        before = known.of(one.day, source)
+        for name in _SHOWN if before is not None else ():
+            now, was = one.figures.get(name), before.figures.get(name) if before is not None else None
+            if now is not None and was is not None:
+                sums = float(np.nansum(now)), float(np.nansum(was))
+                alike.append(abs(sums[0] - sums[1]) <= _ALIKE * max(sums))
+    return not alike or bool(np.mean(alike) > 0.5)
+
+
+def _cannot_tell(what: str, campaign: str) -> str:
+    return (
+        f"{what} may be the one that told before without a name, or another one; nothing was taken. Withdraw what was "
+        f"told without a name (xbopt campaign withdraw {campaign}), and tell it again with --account."
+    )
