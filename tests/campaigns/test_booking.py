@@ -88,6 +88,16 @@ def test_a_sum_that_only_lacks_the_last_bit_is_whole():
     assert made.held == ("as_planned",) * 3
 
 
+def test_the_tolerance_never_makes_more_than_the_plan_has():
+    """Of a budget of 1e13 a millionth of a millionth would be ten whole units of money."""
+    asked = np.array([1e15 - 600.5, 1e15 / 3.0, 1e15 / 7.0])
+    for group in (np.arange(3), np.zeros(3, dtype=np.int64)):
+        made = whole_units(asked, LEAST, group)
+        assert made.units is not None
+        assert 0.0 <= asked.sum() - made.units.sum() <= 3.0
+        assert made.held[0] == "rounded"
+
+
 def test_least_budgets_are_paid_by_the_others():
     """2 below a least of 5 takes 3 from 10 and 20, as they have 5 and 15 above theirs."""
     made = whole_units(np.array([2.0, 10.0, 20.0]), 5 * LEAST, np.arange(3))
