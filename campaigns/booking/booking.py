@@ -127,6 +127,7 @@ def write_sheets(
     check = (
         *check_of_runs(runs, takes, account, scenario, days.first_day),
         *hours.check,
+        *_of_lines_left_out(takes, days, scenario, account),
         *_of_other_sheets(asked.sum(axis=1), days, scenario),
     )
     return Booking(
@@ -227,6 +228,16 @@ def _cells(
             if schedule is not None and column is not None:
                 cells[row, column] = schedule
     return cells
+
+
+def _of_lines_left_out(takes: Takes, days: PlannedDays, scenario: Scenario, account: Account) -> Iterator[CheckRow]:
+    """Running lines of the export that go on beside the plan."""
+    first, last = scenario.date_of(days.first_day), scenario.date_of(days.end_day - 1)
+    for line in takes.left_out:
+        yield CheckRow(
+            code="left_out", first=first, last=last, line=line.name or line.id, stands=line.today or None,
+            currency=account.currency,
+        )  # fmt: skip
 
 
 def _of_other_sheets(asked: FloatArray, days: PlannedDays, scenario: Scenario) -> Iterator[CheckRow]:

@@ -24,6 +24,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "mean_of_days": "The mean of these days, since one sheet holds one budget. The plan goes from {detail} a day.",
     "no_sheet": "No sheet for these days: the least budgets cost more than the plan. Pause these lines by hand.",
     "not_running": "It does not run by the export, so that it spends nothing. A sheet never switches anything on.",
+    "left_out": "It runs, and the mapping leaves it out: it keeps this budget, which comes on top of the plan's.",
     "other_sheet": "The rest is not in this sheet. Book it with its own platform, or map a campaign to it.",
     "hours_unbookable": "The plan's hours are not written: the format or the export has no column for them.",
     "hours_only_on_off": "Hours are on or off here; bids by hour need a bid strategy by hand, named in the export.",
@@ -35,6 +36,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "other_day": "The region's clock is {detail} h against the account's, and a budget is for the account's day.",
 }
 _CENT = 0.005
+_MOST_TOLD = 5
 _ERRORS = 2.0
 """A mean within so many standard errors of 0 is called none."""
 _CHECK_HEAD = ("from", "to", "line", "asked_a_day", "stands", "currency", "code", "why")
@@ -68,6 +70,9 @@ def booking_sentences(booking: Booking) -> tuple[str, ...]:
         "on. Rows that are not the plan's say what they said when they were exported: use an export of today, or what "
         "was paused since runs again."
     )
+    if left := [row.line for row in booking.check if row.code == "left_out"]:
+        shown = "; ".join(left[:_MOST_TOLD]) + ("; ..." if len(left) > _MOST_TOLD else "")
+        said.insert(1, f"Running in the export, but not in the mapping, so that it goes on beside the plan: {shown}.")
     if form.day_multiple is not None:
         said.append(f"One day may cost up to {form.day_multiple:g} times its budget.")
     if form.month_multiple is not None:

@@ -261,11 +261,21 @@ def test_a_mapping_that_does_not_fit_is_refused(rows: list[MappedCampaign], mess
 def test_a_name_that_two_campaigns_have_needs_the_identifier():
     """The identifier always works."""
     export = microsoft([Campaign(id="1", name="DE search"), Campaign(id="2", name="DE search")])
-    with pytest.raises(UsageError, match="several lines of the export \\(campaign 1, campaign 2\\)"):
+    with pytest.raises(
+        UsageError, match="several lines of the export \\(campaign 1, campaign 2\\)\\. Write the identifier"
+    ):
         write_sheets(days_of((10, 20)), SCENARIO, "microsoft", export, SEARCH[:1], account=EURO)
     rows = [replace(SEARCH[0], campaign="2")]
     made = write_sheets(days_of((10, 20)), SCENARIO, "microsoft", export, rows, account=EURO)
     assert ",2,7,DE search,10.00," in next(iter(made.sheets.values())).decode("utf-8-sig")
+
+
+def test_a_name_that_two_accounts_have_is_exported_by_account():
+    """The Editor's format has no identifier that could be written."""
+    export = b"Account,Campaign,Budget\r\nA1,DE search,5\r\nA2,DE search,5\r\n"
+    for rows in (SEARCH[:1], None):
+        with pytest.raises(UsageError, match=r"campaign A1, campaign A2\)\. Export each account by itself"):
+            write_sheets(days_of((10, 20)), SCENARIO, "google_editor", export, rows, account=EURO)
 
 
 # ---- accounts and words ----------------------------------------------------------------------------------------------
