@@ -35,6 +35,7 @@ def book_days(
     zone: str,
     each: Literal["run", "mean"],
     again: bool,
+    rate_is_sure: bool,
     today: date,
     actor: str,
     as_json: bool,
@@ -64,7 +65,9 @@ def book_days(
         days = _days_of(standing, proposal, (today - scenario.start).days)
         rows = None if mapping is None else read_mapping(mapping)
         told = read_export(template, booking_platform(platform)).currencies if template is not None else ()
-        account = account_of(scenario, currency=currency, base_per_unit=rate, timezone=zone, told=told)
+        account = account_of(
+            scenario, currency=currency, base_per_unit=rate, timezone=zone, told=told, rate_is_sure=rate_is_sure
+        )
         label = sha256(f"{name}/{proposal}".encode()).hexdigest()[:8]
         made = write_sheets(days, scenario, platform, template, rows, account=account, by=each, label=label)
         back = read_back(made.sheets, platform, template, scenario, rows, account=account, days=days)

@@ -175,6 +175,11 @@ def lines_to_book(
             f"The export's budgets are in {', '.join(others)}, the account is said to be in {account.currency}. Say "
             "the export's with --currency."
         )
+    if text := export.money_not_in(account.currency):
+        raise UsageError(
+            f"The export says {text}, which is another currency than {account.currency}, in which the account is said "
+            "to be kept. Say the export's with --currency, or export again."
+        )
     rows = len(export.table.rows) - export.head - 1
     if form.rows_at_most is not None and rows > form.rows_at_most:
         raise UsageError(f"{form.title} takes {form.rows_at_most} rows, and these are {rows}. Export fewer at a time.")

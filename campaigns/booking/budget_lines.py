@@ -8,7 +8,14 @@ from pathlib import Path
 from xbopt.campaigns.booking.export_files import export_table
 from xbopt.campaigns.booking.export_table import ExportTable, head_row, plain_header
 from xbopt.campaigns.booking.platform import BookingPlatform, BudgetLevel
-from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, number_of
+from xbopt.core.spreadsheets.numbers import (
+    Decimal,
+    currencies_of,
+    decimal_sign,
+    is_in_another_currency,
+    number_of,
+)
+from xbopt.core.tables.reference_rates import has_reference
 from xbopt.imports.refusals import RefusedFileError
 
 _PREFIX = re.compile(r"[a-z]{1,3}:(?=\d)")
@@ -89,9 +96,21 @@ class Export:
 
     @property
     def currencies(self) -> frozenset[str]:
-        """Currencies that lines with a budget name."""
-        found = {self.cell(row, self.platform.currency).upper() for line in self.lines for row in line.rows}
-        return frozenset(found - {""})
+        """Currencies that lines with a budget name, in a column of their own or with a sign that means no other."""
+        rows = [row for line in self.lines for row in line.rows]
+        signs = [currencies_of(text) or () for text in self._amounts]
+        found = {self.cell(row, self.platform.currency).upper() for row in rows}
+        return frozenset(found - {""} | {code for codes in signs if len(codes) == 1 for code in codes})
+
+    def money_not_in(self, currency: str) -> str:
+        """The first budget, or header of money, with the sign or code of another currency; empty where none has one."""
+        heads = [text for head in self.table.rows[self.head] for text in _IN_BRACKETS.findall(head)]
+        signs = [text for text in heads if not text.isalpha() or has_reference(text)]
+        return next((text for text in [*self._amounts, *signs] if is_in_another_currency(text, currency)), "")
+
+    @property
+    def _amounts(self) -> list[str]:
+        return [self.cell(row, line.level.budget) for line in self.lines for row in line.rows]
 
 
 def read_export(template: bytes | Path, platform: BookingPlatform) -> Export:

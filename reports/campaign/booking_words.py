@@ -103,6 +103,9 @@ def booked_sentences(
     asked, booked = booking.asked_total_base, booking.booked_total_base
     sheets = "1 sheet" if len(booking.sheets) == 1 else f"{len(booking.sheets)} sheets"
     said = [f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {sheets}."]
+    account, base = booking.account, money.currency
+    if account.currency != base:
+        said.append(f"One {account.currency} is taken for {account.base_per_unit:g} {base}.")
     said += [_instead(one, booking.platform.id) for one in replaced]
     said += [
         f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
@@ -148,6 +151,7 @@ def booking_json(
         "asked_base": booking.asked_total_base,
         "booked_base": booking.booked_total_base,
         "read_back_difference_base": difference_base,
+        "base_per_unit": booking.account.base_per_unit,
         "replaced": [one.platform for one in replaced],
         "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
         "gain": None if gains is None else asdict(gains.reward),
