@@ -11,7 +11,9 @@ from dataclasses import asdict
 from xbopt.campaigns.advice.gain import Gain, Gains
 from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
+from xbopt.campaigns.booking.export_table import as_text
 from xbopt.campaigns.booking.platform import BookingPlatform
+from xbopt.campaigns.books.bookings import Replaced
 from xbopt.campaigns.books.events import Booked
 from xbopt.imports.profile import EVIDENCE_MEANS
 from xbopt.reports.campaign.words import CampaignWords
@@ -55,7 +57,7 @@ def check_file(booking: Booking) -> bytes:
     digits = max(booking.account.digits, 2)
     for row in booking.check:
         money = ("" if each is None else f"{each:.{digits}f}" for each in (row.asked, row.stands))
-        writer.writerow((row.first, row.last, row.line, *money, row.currency, row.code, check_sentence(row)))
+        writer.writerow((row.first, row.last, as_text(row.line), *money, row.currency, row.code, check_sentence(row)))
     return stream.getvalue().encode()
 
 
@@ -87,7 +89,7 @@ def booked_sentences(
     gains: Gains | None,
     words: CampaignWords,
     *,
-    replaced: Sequence[Booked] = (),
+    replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
 ) -> tuple[str, ...]:
     """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
@@ -106,7 +108,8 @@ def booked_sentences(
     account, base = booking.account, money.currency
     if account.currency != base:
         said.append(f"One {account.currency} is taken for {account.base_per_unit:g} {base}.")
-    said += [_instead(one, booking.platform.id) for one in replaced]
+    # Sheets of the same name from several bookings are told once.
+    said += dict.fromkeys(_instead(one, booking.platform.id) for one in replaced)
     said += [
         f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
         for one, more in beyond
@@ -124,11 +127,17 @@ def booked_gain(gain: Gain, words: CampaignWords) -> str:
     return "Against the plan what will be done brings no difference that is beyond chance."
 
 
-def _instead(earlier: Booked, platform: str) -> str:
+def _instead(earlier: Replaced, platform: str) -> str:
     """What becomes of earlier sheets for the same cells and days."""
-    what = _booked_with(earlier)
-    said = f"{what} gives way to these sheets on the same days"
-    return f"{said}." if earlier.platform == platform else f"{said}: stop it there, or the money is spent twice."
+    said = f"{_booked_with(earlier.booking)} gives way to these sheets on the same days"
+    if earlier.booking.platform != platform:
+        return f"{said}: stop it there, or the money is spent twice."
+    if earlier.not_written:
+        return (
+            f"{said}. These sheets do not write {'; '.join(earlier.not_written)}, where the old budget stays: stop it "
+            "there, or the money is spent twice."
+        )
+    return f"{said}."
 
 
 def _booked_with(earlier: Booked) -> str:
@@ -140,7 +149,7 @@ def booking_json(
     gains: Gains | None,
     difference_base: float,
     *,
-    replaced: Sequence[Booked] = (),
+    replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
 ) -> dict[str, object]:
     """What ``xbopt campaign book --json`` prints, but for the files."""
@@ -152,7 +161,8 @@ def booking_json(
         "booked_base": booking.booked_total_base,
         "read_back_difference_base": difference_base,
         "base_per_unit": booking.account.base_per_unit,
-        "replaced": [one.platform for one in replaced],
+        "replaced": list(dict.fromkeys(one.booking.platform for one in replaced)),
+        "not_written": list(dict.fromkeys(name for one in replaced for name in one.not_written)),
         "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
         "gain": None if gains is None else asdict(gains.reward),
         "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],

@@ -1,5 +1,7 @@
 """Upload sheets by hand: amounts, days, mappings, accounts, and what is said of them."""
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,7 +131,12 @@ def test_days_with_equal_budgets_share_a_sheet():
     made = write_sheets(
         days_of((10, 20), (10, 20), (11, 20)), SCENARIO, "csv", plain(TWO), SEARCH, account=EURO, label="ab12"
     )
-    assert list(made.sheets) == ["csv_2026-10-05_2026-10-06_ab12.csv", "csv_2026-10-07_2026-10-07_ab12.csv"]
+    assert list(made.sheets) == [
+        f"csv_2026-10-05_2026-10-06_{made.mark}.csv",
+        f"csv_2026-10-07_2026-10-07_{made.mark}.csv",
+    ]
+    one = write_sheets(days_of((10, 20)), SCENARIO, "csv", plain(TWO), SEARCH[:1], account=EURO, label="ab12")
+    assert one.mark != made.mark  # sheets of other lines do not overwrite these
 
 
 def test_the_mean_of_days_is_one_sheet_and_says_how_far_days_are_off():
@@ -342,3 +349,14 @@ def test_the_check_file_names_every_cell_in_words():
     assert lines[0] == "from,to,line,asked_a_day,stands,currency,code,why"
     assert lines[1].startswith("2026-10-05,2026-10-05,DE search,10.01,10.00,EUR,rounded,")
     assert all("{" not in check_sentence(row) for row in made.check)
+
+
+def test_no_cell_of_the_check_file_is_a_formula():
+    """Names are the user's, and a spreadsheet would reckon with what begins so."""
+    names = ("=1+1 DE search", "@SUM(1) UK search")
+    export = google_editor([Campaign(id="", name=name) for name in names])
+    made = write_sheets(days_of((10.006, 20.006)), SCENARIO, "google_editor", export, None, account=EURO)
+    rows = list(csv.reader(io.StringIO(check_file(made).decode())))
+    assert {f"'{name}" for name in names} <= {row[2] for row in rows}
+    assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@")]
+    assert all(name in next(iter(made.sheets.values())).decode("utf-16") for name in names)
