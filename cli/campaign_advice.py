@@ -207,8 +207,12 @@ def book_command(
         typer.Option("--each", help="A sheet for each run of days with equal budgets, or one with the mean day."),
     ] = "run",
     again: Annotated[
-        bool, typer.Option("--again", help="In place of what other platforms were booked for the same cells and days.")
+        bool, typer.Option("--again", help="In place of all that was booked for the same cells and days.")
     ] = False,
+    accept: Annotated[
+        Literal["doubtful_rates"] | None,
+        typer.Option("--accept", help="Book despite this refusal: a --rate that is far from the one known."),
+    ] = None,
     today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
@@ -219,7 +223,8 @@ def book_command(
 
     book_days(
         name, proposal, platform, store=store, template=template, out=out, mapping=mapping, currency=currency,
-        rate=rate, zone=zone, each=each, again=again, today=today_of(today), actor=who(by), as_json=as_json,
+        rate=rate, rate_is_sure=accept == "doubtful_rates", zone=zone, each=each, again=again, today=today_of(today),
+        actor=who(by), as_json=as_json,
     )  # fmt: skip
 
 

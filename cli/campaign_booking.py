@@ -12,6 +12,8 @@ from xbopt.core.errors import CampaignError, UsageError
 from xbopt.core.files import replace_file
 
 if TYPE_CHECKING:
+    from xbopt.campaigns.booking.booking import Booking
+    from xbopt.campaigns.books.events import BookedLine
     from xbopt.campaigns.books.record import CampaignRecord
     from xbopt.campaigns.standing import Standing
     from xbopt.core.decisions.planned_days import PlannedDays
@@ -35,6 +37,7 @@ def book_days(
     zone: str,
     each: Literal["run", "mean"],
     again: bool,
+    rate_is_sure: bool,
     today: date,
     actor: str,
     as_json: bool,
@@ -56,17 +59,20 @@ def book_days(
     from xbopt.reports.campaign.booking_words import booked_sentences, booking_json, check_file
     from xbopt.reports.campaign.words import CampaignWords
 
-    if not out.is_dir():
-        raise UsageError(f"There is no folder {out}; create it first, or write elsewhere with -o.")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is no folder; write elsewhere with -o.")
     with campaigns_of(store) as book:
         standing = Standing(book.load(name))
         record, scenario = standing.record, standing.scenario
         days = _days_of(standing, proposal, (today - scenario.start).days)
         rows = None if mapping is None else read_mapping(mapping)
         told = read_export(template, booking_platform(platform)).currencies if template is not None else ()
-        account = account_of(scenario, currency=currency, base_per_unit=rate, timezone=zone, told=told)
-        label = sha256(f"{name}/{proposal}".encode()).hexdigest()[:8]
-        made = write_sheets(days, scenario, platform, template, rows, account=account, by=each, label=label)
+        account = account_of(
+            scenario, currency=currency, base_per_unit=rate, timezone=zone, told=told, rate_is_sure=rate_is_sure
+        )
+        made = write_sheets(
+            days, scenario, platform, template, rows, account=account, by=each, label=f"{name}/{proposal}"
+        )
         back = read_back(made.sheets, platform, template, scenario, rows, account=account, days=days)
         difference = float(abs(back.spend_base - made.booked.spend_base).sum())
         if difference > _SAME * max(made.booked_total_base, 1.0):
@@ -83,6 +89,7 @@ def book_days(
             files=files,
             share=made.share.ravel().tolist(),
             again=again,
+            lines=_lines_of(made),
         )
         replaced, beyond = check_booking(record, event), beyond_grant(record, event)
         plan, whole = record.plan, made.carried_out(days)
@@ -95,8 +102,9 @@ def book_days(
                 raise CampaignError(f"Something was done with {name} meanwhile; book again.")
             return event
 
-        check = out / f"check-{platform}-{label}.csv"
+        check = out / f"check-{platform}-{made.mark}.csv"
         contents = {**{out / file: content for file, content in made.sheets.items()}, check: check_file(made)}
+        _create(out)
         with ExitStack() as written:  # files get their names once the booking is stored, or not at all
             for path, content in contents.items():
                 written.enter_context(replace_file(path)).write_bytes(content)
@@ -112,6 +120,18 @@ def book_days(
     for one in files:
         say(f"Sheet: {out / one.name}")
     say(f"Check: {check} ({len(made.check)} cells that are not what the plan asks for)")
+
+
+def _create(folder: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be created ({error.strerror}).") from error
 
 
 def _days_of(standing: "Standing", proposal: str, this_day: int) -> "PlannedDays":
@@ -148,6 +168,19 @@ def _days_of(standing: "Standing", proposal: str, this_day: int) -> "PlannedDays
             f"xbopt campaign status {record.name} says what there is."
         )
     return days
+
+
+def _lines_of(made: "Booking") -> "list[BookedLine]":
+    """Whose budgets stand in sheets, as the campaign's book holds it."""
+    from xbopt.campaigns.books.events import BookedLine
+
+    return [
+        BookedLine(
+            id=line.id, name=line.name, account=line.account, cells=share.nonzero()[0].tolist(),
+            share=share[share > 0.0].tolist(),
+        )
+        for line, share in zip(made.takes.lines, made.takes.share.reshape(len(made.takes.lines), -1), strict=True)
+    ]  # fmt: skip
 
 
 def _tell_formats(*, as_json: bool) -> None:

@@ -9,8 +9,9 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 Held = Literal["as_planned", "rounded", "raised_to_minimum", "lowered_for_others"]
 """What became of an amount."""
-# Sums of amounts are right to some 1e-16 of themselves; what is so near to a whole unit is meant to be it.
-_NEAR = 1e-12
+# Sums of amounts are right to some 1e-16 of themselves; what is so near to a whole unit is meant to be it. Of large
+# amounts that part is many units, which the plan does not have: so it is no more than a little of one.
+_NEAR, _MOST_UNITS = 1e-12, 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def whole_units(asked: FloatArray, least: IntArray, group: IntArray) -> DayAmoun
         least: Least budgets ``(K,)``.
         group: Lines of one group may pass units to each other ``(K,)``.
     """
-    near = asked * (1.0 + _NEAR)
+    near = asked + np.minimum(_NEAR * asked, _MOST_UNITS)
     units = np.floor(near).astype(np.int64)
     for g in np.unique(group):
         own = np.flatnonzero(group == g)
@@ -80,7 +81,7 @@ def _shared_out(amount: int, weights: IntArray) -> IntArray:
 
 
 def _held(asked: FloatArray, units: IntArray, raised: BoolArray, lowered: BoolArray) -> tuple[Held, ...]:
-    exact = np.abs(units - asked) <= _NEAR * np.maximum(asked, 1.0)
+    exact = np.abs(units - asked) <= np.minimum(_NEAR * np.maximum(asked, 1.0), _MOST_UNITS)
     return tuple(
         "raised_to_minimum" if raised[k] else "lowered_for_others" if lowered[k] else "as_planned" if exact[k]
         else "rounded"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +33,29 @@ class Booking:
 
     Attributes:
         platform: The format.
+        mark: What the files' names end with.
         account: The account that the sheets are for.
         sheets: What each file holds, by name; the name has the days that it is for.
         check: Every cell that is not what the plan asks for.
-        share: Part of each cell's spend that goes through this platform ``(R, S, C)``.
+        takes: Which lines of the export take which part of the plan.
         asked_base: What the plan wants spent through it ``(N, R, S, C)``, base currency.
         booked: What the platform will do by these sheets. Spend is its own alone, so that sheets of several platforms
             add up. Discounts are no platform's business and stay the plan's.
     """
 
     platform: BookingPlatform
+    mark: str
     account: Account
     sheets: Mapping[str, bytes] = field(repr=False)
     check: tuple[CheckRow, ...] = field(repr=False)
-    share: FloatArray = field(repr=False)
+    takes: Takes = field(repr=False)
     asked_base: FloatArray = field(repr=False)
     booked: PlannedDays = field(repr=False)
+
+    @property
+    def share(self) -> FloatArray:
+        """Part of each cell's spend that goes through this platform ``(R, S, C)``."""
+        return self.takes.share.sum(axis=0)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -101,7 +109,8 @@ def write_sheets(
         mapping: Which campaign is bought for which cells; None to read it off names, where they are unmistakable.
         account: Currency, rate and zone of the account.
         by: ``run``, a sheet for each run of days with equal budgets; ``mean``, one with the mean day.
-        label: Stands at the end of files' names, as the beginning of a plan's hash.
+        label: What the sheets are of, such as a plan. Its hash stands at the end of files' names, together with their
+            lines, so that sheets of other lines do not overwrite these; nothing where it is empty.
 
     Raises:
         UsageError: The export or the mapping cannot be used as it is asked.
@@ -114,27 +123,30 @@ def write_sheets(
     hours = hours_of(days, scenario, export, takes, account, asked)
     in_account = asked.sum(axis=(2, 3, 4)) / account.base_per_unit
     runs = runs_of(in_account, hours.texts, takes, form, account, by)
+    mark = _mark(label, takes)
     runs_today = np.array([line.runs for line in takes.lines], dtype=float)
     sheets: dict[str, bytes] = {}
     spend = np.zeros_like(asked)
     for run in runs:
         if run.units is None:
             continue
-        name = _name(form, scenario, days.first_day, run, export.table.suffix, label)
+        name = _name(form, scenario, days.first_day, run, export.table.suffix, mark)
         sheets[name] = export.table.with_cells(_cells(run, export, takes, hours.texts[run.first], account))
         money = run.units / 10**account.digits * account.base_per_unit * runs_today
         spend[run.days] = divided(money, asked[run.days].mean(axis=0), takes.share)
     check = (
         *check_of_runs(runs, takes, account, scenario, days.first_day),
         *hours.check,
+        *_of_lines_left_out(takes, days, scenario, account),
         *_of_other_sheets(asked.sum(axis=1), days, scenario),
     )
     return Booking(
         platform=form,
+        mark=mark,
         account=account,
         sheets=sheets,
         check=check,
-        share=takes.share.sum(axis=0),
+        takes=takes,
         asked_base=asked.sum(axis=1),
         booked=replace(
             days,
@@ -174,6 +186,11 @@ def lines_to_book(
             f"The export's budgets are in {', '.join(others)}, the account is said to be in {account.currency}. Say "
             "the export's with --currency."
         )
+    if text := export.money_not_in(account.currency):
+        raise UsageError(
+            f"The export says {text}, which is another currency than {account.currency}, in which the account is said "
+            "to be kept. Say the export's with --currency, or export again."
+        )
     rows = len(export.table.rows) - export.head - 1
     if form.rows_at_most is not None and rows > form.rows_at_most:
         raise UsageError(f"{form.title} takes {form.rows_at_most} rows, and these are {rows}. Export fewer at a time.")
@@ -206,9 +223,15 @@ def _plain_template(scenario: Scenario, account: Account) -> tuple[bytes, tuple[
     return plain_table(_PLAIN_HEAD, rows), tuple(cells)
 
 
-def _name(form: BookingPlatform, scenario: Scenario, first_day: int, run: Run, suffix: str, label: str) -> str:
+def _mark(label: str, takes: Takes) -> str:
+    """What the end of files' names tells apart."""
+    named = [label, *(f"{line.account}/{line.id or line.name}" for line in takes.lines)]
+    return sha256("\n".join(named).encode()).hexdigest()[:8] if label else ""
+
+
+def _name(form: BookingPlatform, scenario: Scenario, first_day: int, run: Run, suffix: str, mark: str) -> str:
     first, last = (scenario.date_of(first_day + day).isoformat() for day in (run.first, run.end - 1))
-    return f"{form.id}_{first}_{last}{f'_{label}' if label else ''}{suffix}"
+    return f"{form.id}_{first}_{last}{f'_{mark}' if mark else ''}{suffix}"
 
 
 def _cells(
@@ -227,6 +250,16 @@ def _cells(
             if schedule is not None and column is not None:
                 cells[row, column] = schedule
     return cells
+
+
+def _of_lines_left_out(takes: Takes, days: PlannedDays, scenario: Scenario, account: Account) -> Iterator[CheckRow]:
+    """Running lines of the export that go on beside the plan."""
+    first, last = scenario.date_of(days.first_day), scenario.date_of(days.end_day - 1)
+    for line in takes.left_out:
+        yield CheckRow(
+            code="left_out", first=first, last=last, line=line.name or line.id, stands=line.today or None,
+            currency=account.currency,
+        )  # fmt: skip
 
 
 def _of_other_sheets(asked: FloatArray, days: PlannedDays, scenario: Scenario) -> Iterator[CheckRow]:

@@ -8,11 +8,21 @@ from pathlib import Path
 from xbopt.campaigns.booking.export_files import export_table
 from xbopt.campaigns.booking.export_table import ExportTable, head_row, plain_header
 from xbopt.campaigns.booking.platform import BookingPlatform, BudgetLevel
-from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, number_of
+from xbopt.core.spreadsheets.numbers import (
+    Decimal,
+    currencies_of,
+    decimal_sign,
+    is_in_another_currency,
+    number_of,
+)
+from xbopt.core.tables.reference_rates import has_reference
 from xbopt.imports.refusals import RefusedFileError
 
 _PREFIX = re.compile(r"[a-z]{1,3}:(?=\d)")
 _TWICE = "It stands in the export more than once, with a budget each. Leave one of these rows."
+_WHOLE_LIFE = "It has a budget for its whole life and none a day. Give it a daily budget first."
+_NO_BUDGET = "No daily budget of it can be read in the export. Export it with its daily budget."
+_IN_BRACKETS = re.compile(r"[(\[]([^\s()\[\]]{1,3})[)\]]")
 _RUINED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 
 
@@ -86,9 +96,21 @@ class Export:
 
     @property
     def currencies(self) -> frozenset[str]:
-        """Currencies that lines with a budget name."""
-        found = {self.cell(row, self.platform.currency).upper() for line in self.lines for row in line.rows}
-        return frozenset(found - {""})
+        """Currencies that lines with a budget name, in a column of their own or with a sign that means no other."""
+        rows = [row for line in self.lines for row in line.rows]
+        signs = [currencies_of(text) or () for text in self._amounts]
+        found = {self.cell(row, self.platform.currency).upper() for row in rows}
+        return frozenset(found - {""} | {code for codes in signs if len(codes) == 1 for code in codes})
+
+    def money_not_in(self, currency: str) -> str:
+        """The first budget, or header of money, with the sign or code of another currency; empty where none has one."""
+        heads = [text for head in self.table.rows[self.head] for text in _IN_BRACKETS.findall(head)]
+        signs = [text for text in heads if not text.isalpha() or has_reference(text)]
+        return next((text for text in [*self._amounts, *signs] if is_in_another_currency(text, currency)), "")
+
+    @property
+    def _amounts(self) -> list[str]:
+        return [self.cell(row, line.level.budget) for line in self.lines for row in line.rows]
 
 
 def read_export(template: bytes | Path, platform: BookingPlatform) -> Export:
@@ -104,10 +126,13 @@ def read_export(template: bytes | Path, platform: BookingPlatform) -> Export:
     table = export_table(template, lambda text: plain_header(text) in known, platform.sheet)
     head = head_row(table.rows, lambda text: plain_header(text) in known)
     columns: dict[str, int] = {}
+    twice: list[str] = []
     if head is not None:
         for i, text in enumerate(table.rows[head]):
+            twice += [text] if plain_header(text) in columns.keys() & known else []
             columns.setdefault(plain_header(text), i)
     _check_columns(platform, columns, file)
+    _check_doubled(platform, columns, twice, file)
     assert head is not None, "columns were found, so there is a head"
     export = Export(platform=platform, table=table, columns=columns, head=head, decimal=".", lines=(), file=file)
     _check_orders(export)
@@ -144,6 +169,20 @@ def _check_columns(platform: BookingPlatform, columns: Mapping[str, int], file: 
         )
 
 
+def _check_doubled(platform: BookingPlatform, columns: Mapping[str, int], twice: Sequence[str], file: str) -> None:
+    """Refuse several columns for one budget: one would be written, and the other would say what it said."""
+    for level in platform.levels:
+        there = [name for name in level.budget if plain_header(name) in columns]
+        twice = [*twice, *(there if len(there) > 1 else [])]
+    if twice:
+        raise RefusedFileError(
+            file,
+            "columns_doubled",
+            f"Which column counts is open: {', '.join(dict.fromkeys(twice))} stand for the same. Export again with one "
+            "of each.",
+        )
+
+
 def _check_orders(export: Export) -> None:
     """Refuse an export that asks for something by itself: it would be carried out with our budgets."""
     for name, value in export.platform.put.items():
@@ -176,37 +215,50 @@ def _decimal(export: Export) -> Decimal:
 
 
 def _lines(export: Export, decimal: Decimal) -> list[BudgetLine]:
+    """All lines: those with a daily budget first, then those that have none and may spend all the same."""
+    platform = export.platform
+    names = [each for level in platform.levels for each in (level.budget, level.lifetime)]
+    names += [(name,) for demand in platform.demands for name in demand.names]
     found: dict[tuple[str, str, str], BudgetLine] = {}
-    lifetimes: list[BudgetLine] = []
+    without: dict[tuple[str, str, str], BudgetLine] = {}
     for row in range(export.head + 1, len(export.table.rows)):
-        if any(export.cell(row, (name,)) not in values for name, values in export.platform.only.items()):
+        if any(export.cell(row, (name,)) not in values for name, values in platform.only.items()):
             continue
-        for level in export.platform.levels:
-            line = _line(export, row, level, decimal)
-            if line is None:
-                continue
-            if line.refused and not line.today:
-                lifetimes.append(line)
-                continue
-            key = (level.noun, line.account, line.id or line.name)
-            held = found.get(key)
-            if held is None:
-                found[key] = line
-            elif line.id and held.today == line.today:
-                found[key] = replace(held, rows=(*held.rows, row))
-            else:
-                found[key] = replace(held, rows=(*held.rows, row), refused=_TWICE)
-            break
-    return [*found.values(), *lifetimes]
+        if not any(export.cell(row, each) for each in names):
+            continue  # a row of what lies below a campaign says nothing of budgets
+        lines = [_line(export, row, level, decimal) for level in platform.levels]
+        daily = next((line for line in lines if line.today or not line.refused), None)
+        if daily is not None:
+            held = found.get(_key(daily))
+            found[_key(daily)] = daily if held is None else _with_row(held, daily)
+        elif named := [line for line in lines if line.id or line.name]:
+            line = next((each for each in named if each.refused == _WHOLE_LIFE), named[0])
+            held = without.get(_key(line))
+            without[_key(line)] = line if held is None else replace(held, runs=held.runs or line.runs)
+    return [*found.values(), *(line for key, line in without.items() if key not in found)]
 
 
-def _line(export: Export, row: int, level: BudgetLevel, decimal: Decimal) -> BudgetLine | None:
+def _key(line: BudgetLine) -> tuple[str, str, str]:
+    return line.level.noun, line.account, line.id or line.name
+
+
+def _with_row(held: BudgetLine, line: BudgetLine) -> BudgetLine:
+    """A line with one more row that shows it."""
+    is_repeated = bool(line.id) and held.today == line.today
+    return replace(
+        held,
+        rows=(*held.rows, *line.rows),
+        runs=held.runs or line.runs,
+        refused=held.refused or line.refused if is_repeated else _TWICE,
+    )
+
+
+def _line(export: Export, row: int, level: BudgetLevel, decimal: Decimal) -> BudgetLine:
     platform = export.platform
     column = export.column(level.budget)
     amount = number_of(export.cell(row, level.budget) or None, decimal)
+    has_day = amount is not None and (amount > 0.0 or (amount == 0.0 and platform.zero_allowed))
     lifetime = number_of(export.cell(row, level.lifetime) or None, decimal)
-    if column is None or (not amount and not lifetime and not (platform.zero_allowed and amount is not None)):
-        return None
     identity = plain_id(export.cell(row, level.id))
     if _RUINED.fullmatch(identity):
         raise RefusedFileError(
@@ -214,10 +266,10 @@ def _line(export: Export, row: int, level: BudgetLevel, decimal: Decimal) -> Bud
             "ids_ruined",
             f"Identifiers such as {identity} were ruined by a spreadsheet. Export again, and do not save it in one.",
         )
-    refused = "It has a budget for its whole life and none a day." if lifetime and not amount else ""
+    refused = "" if has_day else _WHOLE_LIFE if lifetime else _NO_BUDGET
     for demand in platform.demands:
         values = {export.cell(row, (name,)).casefold() for name in demand.names} - {""}
-        if values - {each.casefold() for each in demand.allowed}:
+        if values - {each.casefold() for each in demand.allowed} and refused != _WHOLE_LIFE:
             refused = demand.why
     states = {export.cell(row, (name,)).casefold() for name in platform.status} - {""}
     return BudgetLine(
@@ -226,8 +278,8 @@ def _line(export: Export, row: int, level: BudgetLevel, decimal: Decimal) -> Bud
         name=export.cell(row, level.name),
         account=export.cell(row, platform.account),
         rows=(row,),
-        budget_column=column,
-        today=amount or 0.0,
+        budget_column=-1 if column is None else column,
+        today=amount if has_day and amount is not None else 0.0,
         runs=states <= {each.casefold() for each in platform.running},
         refused=refused,
     )

@@ -17,7 +17,7 @@ def mapping_draft(export: Export, scenario: Scenario) -> bytes:
     """A mapping of all running lines to be filled in, as CSV; ``?`` for what names do not tell, which is refused."""
     rows: list[tuple[str, ...]] = []
     for line in export.lines:
-        if line.runs and not line.refused:
+        if line.runs:
             regions, segments, channels = _cells_by_name(line, export, scenario)
             told = [found[0] if len(found) == 1 else "?" for found in (regions, channels)]
             rows.append(
@@ -35,7 +35,7 @@ def mapping_by_name(export: Export, scenario: Scenario) -> tuple[MappedCampaign,
     rows: list[MappedCampaign] = []
     unclear: list[str] = []
     for line in export.lines:
-        if not line.runs or line.refused:
+        if not line.runs:
             continue
         regions, segments, channels = _cells_by_name(line, export, scenario)
         if len(regions) == 1 and len(channels) == 1 and len(segments) <= 1:

@@ -11,6 +11,7 @@ CheckCode = Literal[
     "mean_of_days",
     "no_sheet",
     "not_running",
+    "left_out",
     "other_sheet",
     "hours_unbookable",
     "hours_only_on_off",

@@ -9,6 +9,8 @@ from typing import Protocol
 
 _LINES_TO_HEAD = 40
 _HEADERS_KEPT = 4096
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a cell that a spreadsheet reckons with."""
 Cells = Mapping[tuple[int, int], str]
 """New texts by row and position, both from 0."""
 
@@ -51,6 +53,11 @@ def head_row(rows: Sequence[Sequence[str]], is_column: Callable[[str], bool]) ->
     named = [len({plain_header(cell) for cell in row if is_column(cell)}) for row in rows[:_LINES_TO_HEAD]]
     best = max(named, default=0)
     return named.index(best) if best > 1 else None
+
+
+def as_text(cell: str) -> str:
+    """A text for a table of ours, such that a spreadsheet shows it and does not take it for a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:

@@ -17,6 +17,12 @@ _MOST_TOLD = 5
 # Shares are typed with a few digits: what is over 1 by less than that is a whole.
 _WHOLE = 1.0 + 1e-9
 
+_UNNAMED = (
+    "Or pause it and export again; or give a mapping of the others with --mapping: then it goes on as it is, and what "
+    "it spends comes on top of the plan."
+)
+_NAMED = "Or leave it out of the mapping: then it goes on as it is, and what it spends comes on top of the plan."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takes:
@@ -25,10 +31,12 @@ class Takes:
     Attributes:
         lines: The lines that are ours, ``K`` of them.
         share: Part of each cell's spend that goes through each line ``(K, R, S, C)``; sums to 1 at most over lines.
+        left_out: Running lines that a mapping leaves as they are.
     """
 
     lines: tuple[BudgetLine, ...]
     share: FloatArray
+    left_out: tuple[BudgetLine, ...] = ()
 
 
 def taken(export: Export, scenario: Scenario, mapping: Sequence[MappedCampaign] | None) -> Takes:
@@ -39,6 +47,7 @@ def taken(export: Export, scenario: Scenario, mapping: Sequence[MappedCampaign] 
             region, segment or channel is unknown, or a cell's shares add up to more than 1.
     """
     rows = mapping_by_name(export, scenario) if mapping is None else mapping
+    ways_out = _UNNAMED if mapping is None else _NAMED
     lines: list[BudgetLine] = []
     parts: list[FloatArray] = []
     open_parts: list[FloatArray] = []
@@ -49,7 +58,7 @@ def taken(export: Export, scenario: Scenario, mapping: Sequence[MappedCampaign] 
             problems.append(_not_one(row.campaign, found, export))
             continue
         if found[0].refused:
-            problems.append(f"{row.campaign}: {found[0].refused}")
+            problems.append(f"{found[0].name or row.campaign}: {found[0].refused} {ways_out}")
             continue
         cells = _cells(row, scenario, problems)
         if found[0] not in lines:
@@ -65,7 +74,9 @@ def taken(export: Export, scenario: Scenario, mapping: Sequence[MappedCampaign] 
     if not problems:
         share = _shares(lines, np.stack(parts), np.stack(open_parts), scenario, problems)
         if not problems:
-            return Takes(lines=tuple(lines), share=share)
+            left_out = tuple(line for line in export.lines if line.runs and line not in lines)
+            return Takes(lines=tuple(lines), share=share, left_out=left_out)
+    problems = list(dict.fromkeys(problems))
     more = [f"And {len(problems) - _MOST_TOLD} more."] if len(problems) > _MOST_TOLD else []
     raise UsageError("\n".join([*problems[:_MOST_TOLD], *more]))
 
@@ -73,12 +84,21 @@ def taken(export: Export, scenario: Scenario, mapping: Sequence[MappedCampaign] 
 def _not_one(key: str, found: Sequence[BudgetLine], export: Export) -> str:
     if found:
         ids = ", ".join(f"{line.level.noun} {line.id or line.account or line.name}" for line in found)
-        return f"{key}: this means several lines of the export ({ids}). Write the identifier into the mapping."
+        return f"{key}: this means several lines of the export ({ids}). {_told_apart_by(found)}"
     names = [line.name for line in export.lines]
     return (
         f"{key}: the export has no such line with a daily budget.{suggest(key, names)} Write its identifier or name as "
         "the export has it, or take it out of the mapping."
     )
+
+
+def _told_apart_by(found: Sequence[BudgetLine]) -> str:
+    if len({line.id for line in found}) == len(found):
+        return "Write the identifier into the mapping."
+    if len({line.account for line in found}) > 1:
+        return "Export each account by itself, and book one after the other."
+    headers = " or ".join(dict.fromkeys(name for line in found for name in line.level.id))
+    return f"Export again with the column {headers}." if headers else "Give each a name of its own."
 
 
 def _cells(row: MappedCampaign, scenario: Scenario, problems: list[str]) -> FloatArray:

@@ -173,6 +173,24 @@ class BookedFile(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     sha256: str
 
 
+class BookedLine(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+    """A line of an export whose budget was written.
+
+    Attributes:
+        id: Its identifier; empty where the format has none.
+        name: Its name.
+        account: Its account, where the export tells several apart.
+        cells: Cells whose spend goes through it, as positions in R x S x C.
+        share: Part of each of them.
+    """
+
+    id: str
+    name: str
+    account: str
+    cells: list[int]
+    share: list[float]
+
+
 class Booked(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """Upload sheets were written.
 
@@ -183,7 +201,8 @@ class Booked(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         channels: Positions of the channels that the sheets are about.
         files: The sheets.
         share: Part of each cell's spend that goes through them, R x S x C in order; empty where nobody said, all of it.
-        again: Whether they take the place of other platforms' sheets for the same cells and days.
+        again: Whether they take the place of all other sheets for the same cells and days.
+        lines: Whose budgets they hold; empty where nobody said.
     """
 
     proposal: str
@@ -193,6 +212,7 @@ class Booked(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     files: list[BookedFile]
     share: list[float] = []
     again: bool = False
+    lines: list[BookedLine] = []
 
 
 class Decided(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

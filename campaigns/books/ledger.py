@@ -200,14 +200,14 @@ class Ledger:
         limits, earlier = self.limits, before.ways()
         for n, way in enumerate(self.ways()):
             was = earlier[min(n, len(earlier) - 1)]
-            _keep("the budget", float(way.sum()), max(limits.total_base, float(was.sum())))
+            _keep("the budget", float(way.sum()), limits.total_base, float(was.sum()))
             for what, axes, caps in (
                 ("region", (0, 2, 3), limits.region_cap_base),
                 ("channel", (0, 1, 2), limits.channel_cap_base),
             ):
-                most = np.maximum(caps, was.sum(axis=axes)).tolist()
-                for place, (total, cap) in enumerate(zip(way.sum(axis=axes).tolist(), most, strict=True)):
-                    _keep(f"the cap of {what} {place + 1}", total, cap)
+                sums = way.sum(axis=axes).tolist(), caps.tolist(), was.sum(axis=axes).tolist()
+                for place, (total, cap, before_it) in enumerate(zip(*sums, strict=True)):
+                    _keep(f"the cap of {what} {place + 1}", total, cap, before_it)
         for n, spend in enumerate(_of(days, self.committed_base, self.reserved)):
             day = days.first_day + n
             _keep(f"the most that day {day} may cost", float(spend.sum()), limits.daily_base)
@@ -232,11 +232,14 @@ def _of(days: PlannedDays, committed: FloatArray, reserved: PlannedDays | None) 
     return days.spend_base if reserved is days else committed[days.first_day : days.end_day]
 
 
-def _keep(what: str, asked: float, most: float) -> None:
+def _keep(what: str, asked: float, limit: float, was: float = 0.0) -> None:
+    """Whether a sum keeps its limit, or at least what it was before where that is beyond the limit already."""
+    most = max(limit, was)
     if asked > most * (1.0 + ROUNDING):
+        spent = f", and {was:,.2f} is spent and committed already" if was > limit * (1.0 + ROUNDING) else ""
         raise OverspendError(
-            f"{what[0].upper()}{what[1:]} is {most:,.2f}; with this it would be {asked:,.2f}, {asked - most:,.2f} too "
-            "much. Propose again: a proposal takes what is left as it stands now."
+            f"{what[0].upper()}{what[1:]} is {limit:,.2f}{spent}; with this it would be {asked:,.2f}, "
+            f"{asked - most:,.2f} too much. Propose again: a proposal takes what is left as it stands now."
         )
 
 

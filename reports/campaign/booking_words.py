@@ -11,7 +11,9 @@ from dataclasses import asdict
 from xbopt.campaigns.advice.gain import Gain, Gains
 from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
+from xbopt.campaigns.booking.export_table import as_text
 from xbopt.campaigns.booking.platform import BookingPlatform
+from xbopt.campaigns.books.bookings import Replaced
 from xbopt.campaigns.books.events import Booked
 from xbopt.imports.profile import EVIDENCE_MEANS
 from xbopt.reports.campaign.words import CampaignWords
@@ -24,6 +26,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "mean_of_days": "The mean of these days, since one sheet holds one budget. The plan goes from {detail} a day.",
     "no_sheet": "No sheet for these days: the least budgets cost more than the plan. Pause these lines by hand.",
     "not_running": "It does not run by the export, so that it spends nothing. A sheet never switches anything on.",
+    "left_out": "It runs, and the mapping leaves it out: it keeps this budget, which comes on top of the plan's.",
     "other_sheet": "The rest is not in this sheet. Book it with its own platform, or map a campaign to it.",
     "hours_unbookable": "The plan's hours are not written: the format or the export has no column for them.",
     "hours_only_on_off": "Hours are on or off here; bids by hour need a bid strategy by hand, named in the export.",
@@ -35,6 +38,7 @@ _CHECK_WORDS: Mapping[CheckCode, str] = {
     "other_day": "The region's clock is {detail} h against the account's, and a budget is for the account's day.",
 }
 _CENT = 0.005
+_MOST_TOLD = 5
 _ERRORS = 2.0
 """A mean within so many standard errors of 0 is called none."""
 _CHECK_HEAD = ("from", "to", "line", "asked_a_day", "stands", "currency", "code", "why")
@@ -53,7 +57,7 @@ def check_file(booking: Booking) -> bytes:
     digits = max(booking.account.digits, 2)
     for row in booking.check:
         money = ("" if each is None else f"{each:.{digits}f}" for each in (row.asked, row.stands))
-        writer.writerow((row.first, row.last, row.line, *money, row.currency, row.code, check_sentence(row)))
+        writer.writerow((row.first, row.last, as_text(row.line), *money, row.currency, row.code, check_sentence(row)))
     return stream.getvalue().encode()
 
 
@@ -68,6 +72,9 @@ def booking_sentences(booking: Booking) -> tuple[str, ...]:
         "on. Rows that are not the plan's say what they said when they were exported: use an export of today, or what "
         "was paused since runs again."
     )
+    if left := [row.line for row in booking.check if row.code == "left_out"]:
+        shown = "; ".join(left[:_MOST_TOLD]) + ("; ..." if len(left) > _MOST_TOLD else "")
+        said.insert(1, f"Running in the export, but not in the mapping, so that it goes on beside the plan: {shown}.")
     if form.day_multiple is not None:
         said.append(f"One day may cost up to {form.day_multiple:g} times its budget.")
     if form.month_multiple is not None:
@@ -82,7 +89,7 @@ def booked_sentences(
     gains: Gains | None,
     words: CampaignWords,
     *,
-    replaced: Sequence[Booked] = (),
+    replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
 ) -> tuple[str, ...]:
     """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
@@ -98,7 +105,11 @@ def booked_sentences(
     asked, booked = booking.asked_total_base, booking.booked_total_base
     sheets = "1 sheet" if len(booking.sheets) == 1 else f"{len(booking.sheets)} sheets"
     said = [f"{money.money(booked)} of {money.money(asked)} that the plan asks of it are in {sheets}."]
-    said += [_instead(one, booking.platform.id) for one in replaced]
+    account, base = booking.account, money.currency
+    if account.currency != base:
+        said.append(f"One {account.currency} is taken for {account.base_per_unit:g} {base}.")
+    # Sheets of the same name from several bookings are told once.
+    said += dict.fromkeys(_instead(one, booking.platform.id) for one in replaced)
     said += [
         f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
         for one, more in beyond
@@ -116,11 +127,17 @@ def booked_gain(gain: Gain, words: CampaignWords) -> str:
     return "Against the plan what will be done brings no difference that is beyond chance."
 
 
-def _instead(earlier: Booked, platform: str) -> str:
+def _instead(earlier: Replaced, platform: str) -> str:
     """What becomes of earlier sheets for the same cells and days."""
-    what = _booked_with(earlier)
-    said = f"{what} gives way to these sheets on the same days"
-    return f"{said}." if earlier.platform == platform else f"{said}: stop it there, or the money is spent twice."
+    said = f"{_booked_with(earlier.booking)} gives way to these sheets on the same days"
+    if earlier.booking.platform != platform:
+        return f"{said}: stop it there, or the money is spent twice."
+    if earlier.not_written:
+        return (
+            f"{said}. These sheets do not write {'; '.join(earlier.not_written)}, where the old budget stays: stop it "
+            "there, or the money is spent twice."
+        )
+    return f"{said}."
 
 
 def _booked_with(earlier: Booked) -> str:
@@ -132,7 +149,7 @@ def booking_json(
     gains: Gains | None,
     difference_base: float,
     *,
-    replaced: Sequence[Booked] = (),
+    replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
 ) -> dict[str, object]:
     """What ``xbopt campaign book --json`` prints, but for the files."""
@@ -143,7 +160,9 @@ def booking_json(
         "asked_base": booking.asked_total_base,
         "booked_base": booking.booked_total_base,
         "read_back_difference_base": difference_base,
-        "replaced": [one.platform for one in replaced],
+        "base_per_unit": booking.account.base_per_unit,
+        "replaced": list(dict.fromkeys(one.booking.platform for one in replaced)),
+        "not_written": list(dict.fromkeys(name for one in replaced for name in one.not_written)),
         "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
         "gain": None if gains is None else asdict(gains.reward),
         "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],

@@ -1,5 +1,7 @@
 """Upload sheets by hand: amounts, days, mappings, accounts, and what is said of them."""
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +90,16 @@ def test_a_sum_that_only_lacks_the_last_bit_is_whole():
     assert made.held == ("as_planned",) * 3
 
 
+def test_the_tolerance_never_makes_more_than_the_plan_has():
+    """Of a budget of 1e13 a millionth of a millionth would be ten whole units of money."""
+    asked = np.array([1e15 - 600.5, 1e15 / 3.0, 1e15 / 7.0])
+    for group in (np.arange(3), np.zeros(3, dtype=np.int64)):
+        made = whole_units(asked, LEAST, group)
+        assert made.units is not None
+        assert 0.0 <= asked.sum() - made.units.sum() <= 3.0
+        assert made.held[0] == "rounded"
+
+
 def test_least_budgets_are_paid_by_the_others():
     """2 below a least of 5 takes 3 from 10 and 20, as they have 5 and 15 above theirs."""
     made = whole_units(np.array([2.0, 10.0, 20.0]), 5 * LEAST, np.arange(3))
@@ -119,7 +131,12 @@ def test_days_with_equal_budgets_share_a_sheet():
     made = write_sheets(
         days_of((10, 20), (10, 20), (11, 20)), SCENARIO, "csv", plain(TWO), SEARCH, account=EURO, label="ab12"
     )
-    assert list(made.sheets) == ["csv_2026-10-05_2026-10-06_ab12.csv", "csv_2026-10-07_2026-10-07_ab12.csv"]
+    assert list(made.sheets) == [
+        f"csv_2026-10-05_2026-10-06_{made.mark}.csv",
+        f"csv_2026-10-07_2026-10-07_{made.mark}.csv",
+    ]
+    one = write_sheets(days_of((10, 20)), SCENARIO, "csv", plain(TWO), SEARCH[:1], account=EURO, label="ab12")
+    assert one.mark != made.mark  # sheets of other lines do not overwrite these
 
 
 def test_the_mean_of_days_is_one_sheet_and_says_how_far_days_are_off():
@@ -251,11 +268,21 @@ def test_a_mapping_that_does_not_fit_is_refused(rows: list[MappedCampaign], mess
 def test_a_name_that_two_campaigns_have_needs_the_identifier():
     """The identifier always works."""
     export = microsoft([Campaign(id="1", name="DE search"), Campaign(id="2", name="DE search")])
-    with pytest.raises(UsageError, match="several lines of the export \\(campaign 1, campaign 2\\)"):
+    with pytest.raises(
+        UsageError, match="several lines of the export \\(campaign 1, campaign 2\\)\\. Write the identifier"
+    ):
         write_sheets(days_of((10, 20)), SCENARIO, "microsoft", export, SEARCH[:1], account=EURO)
     rows = [replace(SEARCH[0], campaign="2")]
     made = write_sheets(days_of((10, 20)), SCENARIO, "microsoft", export, rows, account=EURO)
     assert ",2,7,DE search,10.00," in next(iter(made.sheets.values())).decode("utf-8-sig")
+
+
+def test_a_name_that_two_accounts_have_is_exported_by_account():
+    """The Editor's format has no identifier that could be written."""
+    export = b"Account,Campaign,Budget\r\nA1,DE search,5\r\nA2,DE search,5\r\n"
+    for rows in (SEARCH[:1], None):
+        with pytest.raises(UsageError, match=r"campaign A1, campaign A2\)\. Export each account by itself"):
+            write_sheets(days_of((10, 20)), SCENARIO, "google_editor", export, rows, account=EURO)
 
 
 # ---- accounts and words ----------------------------------------------------------------------------------------------
@@ -322,3 +349,14 @@ def test_the_check_file_names_every_cell_in_words():
     assert lines[0] == "from,to,line,asked_a_day,stands,currency,code,why"
     assert lines[1].startswith("2026-10-05,2026-10-05,DE search,10.01,10.00,EUR,rounded,")
     assert all("{" not in check_sentence(row) for row in made.check)
+
+
+def test_no_cell_of_the_check_file_is_a_formula():
+    """Names are the user's, and a spreadsheet would reckon with what begins so."""
+    names = ("=1+1 DE search", "@SUM(1) UK search")
+    export = google_editor([Campaign(id="", name=name) for name in names])
+    made = write_sheets(days_of((10.006, 20.006)), SCENARIO, "google_editor", export, None, account=EURO)
+    rows = list(csv.reader(io.StringIO(check_file(made).decode())))
+    assert {f"'{name}" for name in names} <= {row[2] for row in rows}
+    assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "-", "@")]
+    assert all(name in next(iter(made.sheets.values())).decode("utf-16") for name in names)

@@ -165,7 +165,9 @@ def test_overspent_money_bars_no_grant_of_less() -> None:
     ledger = empty(**FREE).with_committed(even(0, 4, 150.0))
     over = ledger.with_spent(0, even(0, 1, 650.0).spend_base[0])
     assert over.overspent_base == pytest.approx(500.0)  # 650 + 3 x 150 - 600
-    with pytest.raises(OverspendError):
+    with pytest.raises(
+        OverspendError, match=r"The budget is 600.00, and 1,100.00 is spent and committed .* 1.00 too much"
+    ):
         over.with_committed(even(1, 1, 151.0))
     less = over.with_committed(even(1, 2, 50.0))
     assert less.overspent_base == pytest.approx(300.0)
