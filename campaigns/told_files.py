@@ -25,6 +25,7 @@ from xbopt.imports.coverage import Span
 from xbopt.imports.data_folder import DataFolder, read_data_folder
 from xbopt.imports.engine.run import import_files
 from xbopt.imports.provenance import FileRecord
+from xbopt.imports.steps.step import Prices
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,13 +37,19 @@ _SHOWN = ("spend_base", "orders", "net_sales_base")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportAnswers:
-    """What the files do not say themselves; as the options of ``xbopt import``."""
+    """What the files do not say themselves: what ``import_files`` takes under the same names."""
 
     profile: str | None = None
+    columns: Mapping[str, str] | None = None
     currency: str | None = None
     zone: str | None = None
     account: str | None = None
-    channel_map: Mapping[str, str] | None = None
+    prices: Prices | None = None
+    rates: Path | None = None
+    channels: Mapping[str, str] | None = None
+    countries: Mapping[str, str] | None = None
+    decimal: str | None = None
+    dates: str | None = None
     accept: Sequence[str] = ()
     key: Path | None = None
 
@@ -118,11 +125,8 @@ def read_actuals(
     with tempfile.TemporaryDirectory(prefix="xbopt-actuals-") as scratch:
         read: list[FileRecord] = []
         if files:
-            made = import_files(
-                files, into=scratch, profile=given.profile, currency=given.currency, zone=given.zone,
-                account=given.account, channels=given.channel_map or {}, accept=given.accept, key=given.key,
-                today=today,
-            )  # fmt: skip
+            given_here = {name: getattr(given, name) for name in given.__slots__}
+            made = import_files(files, into=scratch, today=today, **given_here)
             folders = [*folders, Path(scratch)]
             read += made.files
         tables: Mapping[str, pl.DataFrame] = {}

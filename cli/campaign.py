@@ -234,6 +234,18 @@ def actuals_command(
         list[str] | None,
         typer.Option("--channel-map", metavar="START=CHANNEL,...", help="As of xbopt import; repeatable."),
     ] = None,
+    country_map: Annotated[
+        list[str] | None, typer.Option("--country-map", metavar="WORD=CC,...", help="As of xbopt import; repeatable.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="ROLE=NAME,...", help="Columns by role, as of xbopt import.")
+    ] = None,
+    prices: Annotated[
+        Literal["with-tax", "without-tax"] | None, typer.Option("--prices", help="As of xbopt import.")
+    ] = None,
+    rates: Annotated[Path | None, typer.Option("--rates", help="File of exchange rates.")] = None,
+    decimal: Annotated[Literal[".", ","] | None, typer.Option("--decimal", help="As of xbopt import.")] = None,
+    dates: Annotated[Literal["DMY", "MDY"] | None, typer.Option("--dates", help="As of xbopt import.")] = None,
     channels: Annotated[
         list[str] | None,
         typer.Option(
@@ -264,7 +276,10 @@ def actuals_command(
 
     answers = ImportAnswers(
         profile=profile, currency=currency, zone=zone, account=account,
-        channel_map=pairs_of("--channel-map", channel_map or []), accept=accept or (), key=key_file,
+        channels=pairs_of("--channel-map", channel_map or []),
+        countries=pairs_of("--country-map", country_map or []),
+        columns=pairs_of("--columns", [columns] if columns else []), prices=prices, rates=rates, decimal=decimal,
+        dates=dates, accept=accept or (), key=key_file,
     )  # fmt: skip
     spans = [read_span(text) for text in off or []]
     with campaigns_of(store) as book:

@@ -10,7 +10,9 @@ import msgspec
 
 EntryKind = Literal["bundle", "decision", "outcome", "shadow", "administration", "withdrawal", "campaign"]
 Action = Literal["start", "swap", "rollback", "kill_switch", "tokens"]
-Happened = Literal["opened", "actuals", "proposed", "approved", "booked", "decided", "rolled_out", "closed", "withdrawn"]
+Happened = Literal[
+    "opened", "actuals", "proposed", "approved", "booked", "decided", "rolled_out", "closed", "withdrawn"
+]
 GENESIS = hashlib.sha256(b"xbopt decision store 1").digest()
 ENTRY_VERSION = 1
 
