@@ -16,6 +16,7 @@ from xbopt.core.tables.country_names import country_code
 from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.one_file import import_one
+from xbopt.imports.engine.other_names import SAME_FIGURES, check_other_names
 from xbopt.imports.engine.overlaps import counted_once
 from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
 from xbopt.imports.engine.reading import open_file
@@ -41,6 +42,10 @@ _RATES_WANTED = (
 _RARE_WORDS = (
     "{count:,} article numbers hold a word that fewer than {k} customers bought. They stay, since costs and stock are "
     "joined by them; see that none names a person."
+)
+_RENAMED = (
+    "Campaigns with several names under one ID, as after they were renamed: {count:,}. All their days have the latest "
+    "name."
 )
 Progress = Callable[[str, int, int], None]
 
@@ -278,10 +283,15 @@ def _write(
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
     emptied, renamed, rare, small = 0, 0, 0, ()
+    campaigns = 0
     names = {each.source: each.file for each in (*before.files, *records)}
     for table, of_table in parts.items():
         once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
         overlaps += once.overlaps
+        campaigns += once.renamed
+        if SAME_FIGURES not in accept:
+            sources = [source for source, _ in of_table]
+            check_other_names(table, once.rows, sources, names, {each.source for each in before.files})
         rows = once.rows
         if table == "transactions" and k > 1:
             done = coarsened(rows, k)
@@ -296,6 +306,8 @@ def _write(
         if MIXED not in accept and not before.accepts_mixed:
             raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
         notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
+    if campaigns:
+        notes = (*notes, Note(code="renamed_campaigns", message=_RENAMED.format(count=campaigns)))
     if rare:
         notes = (*notes, Note(code="rare_article_words", message=_RARE_WORDS.format(k=k, count=rare)))
     provenance = Provenance(
