@@ -315,6 +315,7 @@ def _refuse(reader: RowReader, code: str, message: str, accepted: str = "") -> N
         accepted: What happens where it is accepted; empty where that mends nothing, so that nobody is led to it.
     """
     if code in reader.answers.accept:
+        reader.tally.asked.add(f"--accept {code}")
         reader.tally.note(code, f"Accepted: {message}")
         return
     remedy = f" To read it all the same: --accept {code}; {accepted}." if accepted else ""

@@ -218,6 +218,7 @@ class RowReader:
             if name not in STEPS:
                 raise UsageError(f"Profile {self.profile.id}: there is no step {name!r}; known: {', '.join(STEPS)}.")
             rows = STEPS[name](rows, context)
+        self.tally.asked.update({"--prices"} if context.used_prices else ())
         for rule, count in context.dropped.items():
             self.tally.drop(rule, count)
         for sentence, count in context.noted.items():
@@ -233,6 +234,8 @@ class RowReader:
             self.tally.no_money[table] += told[name].null_count()
 
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
+        if self.answers.prices and self.profile.names_prices:
+            self.tally.asked.add("--prices")
         made: dict[TableKey, pl.DataFrame] = {}
         used = pl.lit(value=False)
         for table, target in self.profile.tables.items():
@@ -243,7 +246,7 @@ class RowReader:
                 codes = self.answers.pseudonyms_of(made[table]["promotion"])
                 made[table] = made[table].with_columns(codes.alias("promotion"))
             self._count_unknown_money(table, made[table])
-            made[table] = _of_account(made[table], self.answers.account)
+            made[table] = self._of_account(made[table])
             used = used | of_table
         kept = rows.filter(used)
         rules = [target.dropped for target in self.profile.tables.values() if target.dropped]
@@ -253,17 +256,19 @@ class RowReader:
         self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
         return made
 
+    def _of_account(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows under the name of their account or shop: orders begin with it, media have it where they name none."""
+        account = self.answers.account
+        if account is None:
+            return rows
+        if "order_id" in rows.columns:
+            self.tally.asked.add("--account")
+            rows = rows.with_columns(pl.concat_str(pl.lit(f"{account}:"), "order_id").alias("order_id"))
+        if "account" in rows.columns and rows["account"].null_count():
+            self.tally.asked.add("--account")
+            rows = rows.with_columns(pl.col("account").fill_null(pl.lit(account)))
+        return rows
+
 
 _MONEY = {"media": "spend", "transactions": "net_revenue", "refunds": "amount"}
 """The column without which a row of a table counts for nothing."""
-
-
-def _of_account(rows: pl.DataFrame, account: str | None) -> pl.DataFrame:
-    """The rows under the name of their account or shop: orders begin with it, media have it where they name none."""
-    if account is None:
-        return rows
-    if "order_id" in rows.columns:
-        rows = rows.with_columns(pl.concat_str(pl.lit(f"{account}:"), "order_id").alias("order_id"))
-    if "account" in rows.columns:
-        rows = rows.with_columns(pl.col("account").fill_null(pl.lit(account)))
-    return rows

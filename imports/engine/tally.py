@@ -41,6 +41,7 @@ class Tally:
         currencies: Currencies of the rows.
         zones: Zones of the rows.
         stated: What lines above or below the table say: currency, zone.
+        asked: Options of the command line whose answer was taken.
     """
 
     read: int = 0
@@ -73,6 +74,7 @@ class Tally:
     currencies: set[str] = field(default_factory=set[str])
     zones: set[str] = field(default_factory=set[str])
     stated: dict[str, str] = field(default_factory=dict[str, str])
+    asked: set[str] = field(default_factory=set[str])
 
     def drop(self, rule: str, rows: int) -> None:
         """Count rows that are left out."""
