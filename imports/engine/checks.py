@@ -47,6 +47,7 @@ def check_file(reader: RowReader) -> None:
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
     _check_formulas(reader)
+    _check_head(reader)
     _check_whole(reader)
     _check_days(reader)
     if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
@@ -268,6 +269,25 @@ def _check_formulas(reader: RowReader) -> None:
         f"Cells of {columns} hold formulas without a result, as where a program wrote the "
         "workbook. Open it in a spreadsheet, save it, and import it again.",
     )
+
+
+def _check_head(reader: RowReader) -> None:
+    """Columns in whose place another one may be meant: two of one name, and such as share a head of two rows."""
+    tally = reader.tally
+    for name, rows in (+tally.twins).items():
+        _refuse(
+            reader, "column_twice",
+            f"Its column {reader.values.header(name)!r} stands there more than once, and {rows:,} rows have other "
+            "figures in it. Export it with the one that is meant, or give the other another name.", "the first is read",
+        )  # fmt: skip
+    parts = ", ".join(repr(reader.values.header(name)) for name in +tally.beside)
+    if parts or tally.has_second_head:
+        what = f"numbers stand beside {parts} in columns without a name" if parts else "its first row is words"
+        _refuse(
+            reader, "two_row_head",
+            f"Its head has two rows, as where cells were merged: {what}. Export it with one name above each column.",
+            "columns without a name are not read, and the first row is left out",
+        )  # fmt: skip
 
 
 def _check_whole(reader: RowReader) -> None:

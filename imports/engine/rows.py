@@ -10,7 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout, matches
 from xbopt.imports.engine.other_rows import FORMULA
-from xbopt.imports.engine.reading import FIRST, Opened
+from xbopt.imports.engine.reading import FIRST, Opened, further
 from xbopt.imports.engine.repeated_orders import without_repeated
 from xbopt.imports.engine.settled import FIRST_DAY, Settled
 from xbopt.imports.engine.tally import Tally
@@ -132,6 +132,9 @@ class RowReader:
         texts = texts.with_columns(layout.is_head().cum_sum().alias(FILE))
         texts = self._taken_out(texts, layout.is_head(), NO_DATA[2])
         if texts.height:
+            if not tally.seen:
+                tally.seen = True
+                tally.has_second_head = self._is_head(texts[:1])
             tally.short_at_end = bool(texts[SHORT][-1])
             tally.short += int(texts[SHORT].sum())
         texts = self._taken_out(texts, pl.col(LONG), LONG_ROW)
@@ -141,10 +144,30 @@ class RowReader:
             self.held += [held] if (held := rows.filter(layout.may_be_total())).height else []
             rows = rows.filter(~layout.may_be_total())
         self._add_sums(rows)
+        self._count_further(rows)
         if self.opened.source.container == "workbook":
             for name in layout.bound:
                 tally.unsaved[name] += int((rows[name] == FORMULA).sum())
         return layout.picked(rows)
+
+    def _is_head(self, row: pl.DataFrame) -> bool:
+        """Whether a row has words in all columns of numbers that it fills, and no day: the rest of a head."""
+        bound = self.layout.bound
+        filled = [name for name, column in bound.items() if column.kind in cells.NUMBER_KINDS and row[name][0]]
+        dated = any(re.search(r"\d", row[name][0] or "") for name in ("date", "time") if name in bound)
+        return bool(filled) and not dated and all(re.fullmatch(r"\D*\w\D*", str(row[name][0])) for name in filled)
+
+    def _count_further(self, rows: pl.DataFrame) -> None:
+        """Count figures beside those that are read: in columns of the same header, and in such without one."""
+        fit = self.opened.fit
+        for position in fit.further:
+            name = fit.twins.get(position) or fit.beside[position]
+            sign = self.settled.decimal_of(name)
+            figures = cells.numbers_of(cells.texts_of(rows[further(position)]), sign)
+            if position in fit.twins:
+                self.tally.twins[name] += int(figures.ne_missing(cells.numbers_of(rows[name], sign)).sum())
+            else:
+                self.tally.beside[name] += figures.count()
 
     def _add_sums(self, rows: pl.DataFrame) -> None:
         """Add up what rows of totals state: over the file, and by the text of the day."""
