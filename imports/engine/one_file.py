@@ -7,20 +7,19 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import (
-    check_columns,
-    check_file,
-    check_kept,
-    check_media_table,
-    check_orders_table,
-    check_rates_table,
-)
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.rows import RowReader
 from xbopt.imports.engine.settled import Settled, Survey
+from xbopt.imports.engine.table_checks import (
+    check_figures,
+    check_media_table,
+    check_orders_table,
+    check_rates_table,
+)
 from xbopt.imports.engine.text_rows import NotPlainError
 from xbopt.imports.engine.values import Answers
 from xbopt.imports.profile import TableKey
@@ -78,6 +77,9 @@ def import_one(
         check_orders_table(reader, tables["transactions"][0].select("order_id", "date").collect())
     if "media" in tables:
         check_media_table(reader, tables["media"][0].collect())
+    for name, (rows, count) in tables.items():
+        if count:
+            check_figures(reader, name, rows)
     if "rates" in tables:
         check_rates_table(reader, tables["rates"][0].collect())
     asked.update(settled.asked, reader.tally.asked)

@@ -18,6 +18,7 @@ from xbopt.imports.engine.targets import TargetMaker, expression
 from xbopt.imports.engine.text_rows import LONG, SHORT
 from xbopt.imports.engine.values import Answers, ValueReader
 from xbopt.imports.profile import Profile, Remark, TableKey
+from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.steps.step import StepContext
 
@@ -195,6 +196,24 @@ class RowReader:
         left = rows.filter(~which)
         self.tally.drop(rule, rows.height - left.height)
         return left
+
+    def refuse(self, code: str, message: str, accepted: str = "") -> None:
+        """Refuse the file, or note what was accepted.
+
+        Args:
+            code: For programs and ``--accept``.
+            message: What is the matter, and what to do.
+            accepted: What happens where it is accepted; empty where that mends nothing, so that nobody is led to it.
+
+        Raises:
+            RefusedFileError: The user does not accept it.
+        """
+        if code in self.answers.accept:
+            self.tally.asked.add(f"--accept {code}")
+            self.tally.note(code, f"Accepted: {message}")
+            return
+        remedy = f" To read it all the same: --accept {code}; {accepted}." if accepted else ""
+        raise RefusedFileError(self.opened.source.name, code, f"{message}{remedy}")
 
     def read_remark(self, remark: Remark, text: str) -> None:
         """Take up what a line beside the table says, if it is the one."""
