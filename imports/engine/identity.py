@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.imports.engine.canonical import KEYS
+from xbopt.imports.engine.privacy import HASHED
 from xbopt.imports.profile import TableKey
 
 _OWNER: Mapping[TableKey, Sequence[str]] = {"media": ("platform", "account"), "sends": ("platform",)}
@@ -34,6 +35,9 @@ def identified(table: TableKey, rows: pl.LazyFrame) -> Identified:
     they identify nothing where an id does.
     """
     owner = _OWNER.get(table)
+    if table == "refunds":
+        rows = rows.with_columns(told_sku("order_id", "date").alias("__sku"))
+        return Identified(rows, tuple(f"__{name}" if name == "sku" else name for name in KEYS[table]))
     if owner is None:
         return Identified(rows, tuple(KEYS[table]))
     known = rows.select(*owner, "campaign_id", "campaign").unique().collect(engine="streaming")
@@ -57,6 +61,12 @@ def identified(table: TableKey, rows: pl.LazyFrame) -> Identified:
         instead["country"] = pl.when(~from_name).then(pl.col("country"))
     told = told.with_columns(expr.alias(f"__{name}") for name, expr in instead.items()).drop("__as", "__has_id")
     return Identified(told, tuple(f"__{name}" if name in instead else name for name in KEYS[table]))
+
+
+def told_sku(*keys: str) -> pl.Expr:
+    """The article of rows, unless one of those that share the keys has a pseudonym, which others may not have."""
+    hidden = pl.col("sku").str.contains(HASHED).fill_null(value=False).any().over(keys)
+    return pl.when(~hidden).then(pl.col("sku"))
 
 
 def latest_names(

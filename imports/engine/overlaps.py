@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from xbopt.imports.engine.identity import identified, latest_names
+from xbopt.imports.engine.identity import identified, latest_names, told_sku
 from xbopt.imports.engine.same_facts import check_same
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Overlap
@@ -93,6 +93,7 @@ def _without_overlaps(
         .collect(engine="streaming")
     )
     if lines:
+        held = held.with_columns(told_sku("order_id").alias("sku"))
         # Orders whose lines are spread over two files, none of them in both, were cut by the export.
         line = [*keys, *(name for name in lines if name not in keys)]
         common = held.group_by(line).agg(

@@ -15,7 +15,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.tables.country_names import country_code
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.one_file import import_one
-from xbopt.imports.engine.privacy import Pseudonyms, pseudonyms
+from xbopt.imports.engine.privacy import LazyKey
 from xbopt.imports.engine.reading import open_file
 from xbopt.imports.engine.together import Options, Together
 from xbopt.imports.engine.values import Answers
@@ -147,7 +147,7 @@ def import_files(
         raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
     _check_call(files, known, profile, columns, currency, zone)
     before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
-    lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
+    lazy_key = LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
         currency=currency, zone=zone, account=account, prices=prices, channels=channels or {},
         countries=_codes(countries or {}),
@@ -179,26 +179,12 @@ def import_files(
                 parts.setdefault(table, []).append((record.source, part))
         if on_progress is not None:
             on_progress("", len(listed), len(listed))
-        together = Together(folder=folder, before=before, records=records, key=lazy_key.made, k=k, options=options)
+        together = Together(folder=folder, before=before, records=records, key=lazy_key, k=k, options=options)
         provenance = together.write(parts)
     return ImportResult(
         folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
         key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
     )  # fmt: skip
-
-
-@dataclass(slots=True)
-class _LazyKey:
-    """The key, made once a customer is met."""
-
-    file: Path
-    folder: Path
-    made: Pseudonyms | None = None
-
-    def pseudonyms_of(self, customers: pl.Series) -> pl.Series:
-        if self.made is None:
-            self.made = pseudonyms(self.file, into=self.folder)
-        return self.made.of(customers)
 
 
 def _check_call(

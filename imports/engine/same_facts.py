@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from xbopt.imports.engine.identity import Identified
+from xbopt.imports.engine.identity import Identified, told_sku
 from xbopt.imports.profile import TableKey
 from xbopt.imports.refusals import RefusedFileError
 
@@ -102,6 +102,7 @@ def _orders_apart(rows: pl.LazyFrame, several: pl.DataFrame, *, same_customers: 
     held = (
         rows.select(columns)
         .join(several.lazy(), on="order_id", how="semi", nulls_equal=True)
+        .with_columns(told_sku("order_id").alias("sku"))
         .group_by("order_id", "source")
         .agg(pl.col("date").min(), pl.col("customer", "country").drop_nulls().first(), line)
     )

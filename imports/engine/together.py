@@ -10,7 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.other_names import SAME_FIGURES, check_other_names
 from xbopt.imports.engine.overlaps import counted_once
-from xbopt.imports.engine.privacy import Pseudonyms, coarsened
+from xbopt.imports.engine.privacy import HASHED, LazyKey, coarsened, personal_skus
 from xbopt.imports.engine.same_facts import TWO_SOURCES
 from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import TableKey
@@ -26,8 +26,8 @@ _RATES_WANTED = (
     "columns date, currency, per_euro. To take the mean rate of each year instead: --accept mixed_currencies."
 )
 _RARE_WORDS = (
-    "{count:,} article numbers hold a word that fewer than {k} customers bought. They stay, since costs and stock are "
-    "joined by them; see that none names a person."
+    "{count:,} article numbers hold a word that fewer than {k} customers bought, as a name may be: a pseudonym stands "
+    "in their place, so that lists of costs do not find them. --k 0 keeps all."
 )
 _RENAMED = (
     "Campaigns with several names under one ID, as after they were renamed: {count:,}. All their days have the latest "
@@ -65,7 +65,7 @@ class Together:
         folder: The data folder.
         before: Its record until now.
         records: Files that were read now.
-        key: The key of the pseudonyms, where a customer was met.
+        key: The key of the pseudonyms.
         k: Fewest customers that share a region or a text.
         options: What the user said.
         notes: What there is to say about the tables together.
@@ -74,7 +74,7 @@ class Together:
     folder: Path
     before: Provenance
     records: Sequence[FileRecord]
-    key: Pseudonyms | None
+    key: LazyKey
     k: int
     options: Options
     notes: list[Note] = field(default_factory=list[Note])
@@ -90,29 +90,28 @@ class Together:
             UsageError: The folder was imported with another key.
         """
         before = self.before
-        fingerprint = self.key.fingerprint if self.key else before.privacy.key_fingerprint
-        if self.key and before.privacy.key_fingerprint not in ("", fingerprint):
+        parts = self._without_personal_skus(parts)
+        key = self.key.made
+        fingerprint = key.fingerprint if key else before.privacy.key_fingerprint
+        if key and before.privacy.key_fingerprint not in ("", fingerprint):
             raise UsageError(
                 f"{self.folder} was imported with another key, so that the same customer would have two pseudonyms. "
                 "Give the key file of then (--key-file), or import into a new folder."
             )
         tables: dict[TableName, pl.LazyFrame] = {}
         overlaps: list[Overlap] = []
-        emptied, renamed, rare, small = 0, 0, 0, ()
+        emptied, renamed, small = 0, 0, ()
         for table, of_table in parts.items():
             rows = self._once(table, of_table, overlaps)
             if table == "transactions" and self.k > 1:
                 done = coarsened(rows, self.k)
                 rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
-                rare = done.rare_words
             tables[table] = rows
         counts: dict[TableName, int] = {
             name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
         }
         self._check_rates(tables)
         panel = self._panel(tables, counts)
-        if rare:
-            self._note("rare_article_words", _RARE_WORDS.format(k=self.k, count=rare))
         unread = [option for option in self.options.said if option not in self.options.asked]
         if unread and self.records:
             self._note("options_unread", _UNREAD.format(what=", ".join(unread)))
@@ -139,6 +138,27 @@ class Together:
 
     def _note(self, code: str, message: str, rows: int = 0) -> None:
         self.notes.append(Note(code=code, message=message, rows=rows))
+
+    def _without_personal_skus(
+        self, parts: Mapping[TableKey, Sequence[tuple[str, pl.LazyFrame]]]
+    ) -> Mapping[TableKey, Sequence[tuple[str, pl.LazyFrame]]]:
+        """The same rows, with pseudonyms for article numbers that may name a person; once given, they stay."""
+        bought = [part for table in ("transactions", "refunds") for _, part in parts.get(table, ())]
+        if self.k <= 1 or not bought:
+            return parts
+        lines = pl.concat([part.select("sku", "customer", "order_id") for part in bought])
+        skus = lines.select(pl.col("sku").unique()).collect(engine="streaming")["sku"].drop_nulls()
+        rare = skus.is_in(personal_skus(lines, self.k).implode())
+        if (hidden := skus.filter(skus.str.contains(HASHED))).len():
+            rare |= self.key.pseudonyms_of(skus).is_in(hidden.implode())
+        personal = skus.filter(rare)
+        if personal.is_empty():
+            return parts
+        self._note("rare_article_words", _RARE_WORDS.format(k=self.k, count=personal.len()))
+        names = pl.LazyFrame({"__sku": personal, "__name": self.key.pseudonyms_of(personal)})
+        return {
+            table: [(source, _renamed(rows, names)) for source, rows in of_table] for table, of_table in parts.items()
+        }
 
     def _once(
         self, table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]], overlaps: list[Overlap]
@@ -195,3 +215,12 @@ class Together:
         for note in made.notes:
             self._note(note.code, note.sentence, note.count)
         return made.frame
+
+
+def _renamed(rows: pl.LazyFrame, names: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows whose article numbers and texts of goods have other names, by columns ``__sku`` and ``__name``."""
+    columns = rows.collect_schema().names()
+    for column in {"sku", "product"} & set(columns):
+        rows = rows.join(names, left_on=column, right_on="__sku", how="left", maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("__name", column).alias(column)).drop("__name")
+    return rows.select(columns)

@@ -10,7 +10,13 @@ import polars as pl
 from xbopt.core.tables.country_names import country_code
 from xbopt.imports.countries import marketplace_country
 from xbopt.imports.engine import cells
-from xbopt.imports.engine.contacts import has_contact, is_contact, is_place, without_long_numbers
+from xbopt.imports.engine.contacts import (
+    has_contact,
+    is_contact,
+    is_order_number,
+    is_place,
+    without_long_numbers,
+)
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -20,6 +26,9 @@ from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.step import Prices
 
 _DAMAGED = r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
+_ORDER_WORDS = (
+    "Order numbers that hold a word, as a name may be, got a pseudonym; the same number has the same in every file."
+)
 _KINDS: Mapping[FieldKind, pl.DataType] = {
     "date": pl.Date(), "time": pl.Datetime("us"), "hour": pl.Int8(), "money": pl.Float64(), "number": pl.Float64(),
     "count": pl.Float64(), "flag": pl.Boolean(),
@@ -175,6 +184,9 @@ class ValueReader:
         if kind == "id":
             personal = is_contact(texts)
             self.tally.contacts += int(personal.sum())
+            if name == "order_id" and (worded := int((~personal & ~is_order_number(texts)).sum())):
+                self.tally.note("order_words", _ORDER_WORDS, worded)
+                personal |= ~is_order_number(texts)
             if not personal.any():
                 return texts
             # Rows are joined by ids, so that these get another name and are not emptied.
