@@ -19,6 +19,7 @@ _LOOKED_AT: Mapping[TableKey, Sequence[str]] = {
 }
 _FEWEST = 10
 """Fewer figures have no usual size."""
+_FEWEST_DAYS = 7
 _TOP, _TOP_SHARE = 3, 0.01
 """So many of the largest figures, and such a share of them, are not taken for the usual size."""
 _TIMES, _OF_SUM = 1000.0, 0.5
@@ -82,6 +83,17 @@ def _odd(
     return OddFigures(
         kind=kind, column=column, rows=rows.height, figure=figure, usual=usual, first=rows["date"].to_list()[0]
     )
+
+
+def missing_days(days: pl.Series) -> pl.Series:
+    """Days without a row from the first to the last, in their order; none where most lack, as of what runs at times."""
+    told = days.drop_nulls().unique()
+    if told.len() < _FEWEST_DAYS:
+        return told.clear()
+    spanned = pl.date_range(pl.col("day").min(), pl.col("day").max(), interval="1d")
+    whole = told.rename("day").to_frame().select(spanned.alias("day"))["day"]
+    gaps = whole.filter(~whole.is_in(told.implode()))
+    return gaps if gaps.len() < told.len() else gaps.clear()
 
 
 def days_below_0(media: pl.DataFrame) -> pl.DataFrame:

@@ -272,7 +272,10 @@ def _unknown(
     if said := undescribed(source.name):
         return UnreadFileError(source.name, "undescribed_format", said)
     near = nearest(profiles, heads)
-    mend = "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces"
+    mend = (
+        "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces for "
+        "orders, date=Day,order_id=Order,amount=Paid for refunds, date=Day,spend=Cost for advertising"
+    )
     if near is None:
         return UnreadFileError(
             source.name, "unknown_format",

@@ -12,6 +12,7 @@ from xbopt.imports.profile import Profile, ProfileField
 from xbopt.imports.refusals import UnreadFileError
 
 HEAD_AMONG = 30
+_EVERYDAY = frozenset({"date", "time", "country", "currency", "zone"})
 _PLACEHOLDER = re.compile(r"\\\{currency\\\}")
 
 
@@ -177,7 +178,10 @@ def best_fit(fits: Iterable[Fit], file: str) -> Fit | None:
 def nearest(
     profiles: Iterable[Profile], records: Iterable[Sequence[str | None]]
 ) -> tuple[Profile, tuple[str, ...]] | None:
-    """The profile most of whose required columns some record has, and the names of those it lacks."""
+    """The profile most of whose required columns some record has, and the names of those it lacks.
+
+    Days, places and currencies stand in every table, and make none like another.
+    """
     best: tuple[float, Profile, tuple[str, ...]] | None = None
     profiles = list(profiles)
     # One common word, as Date, is no likeness, unless the user says which it is.
@@ -185,11 +189,13 @@ def nearest(
     listed = [_Names.of(cells) for cells in records]
     for profile in profiles:
         required = profile.anchors.required
+        telling = {name for name in required if profile.fields[name].kind not in _EVERYDAY}
         for names in listed:
             columns, _ = _bound(profile, names, {})
             missing = tuple(first_name(profile.fields[name]) for name in required if name not in columns)
             share = 1.0 - len(missing) / len(required)
-            if len(required) - len(missing) > least and (best is None or share > best[0]):
+            is_like = least < 0 or not telling.isdisjoint(columns)
+            if is_like and len(required) - len(missing) > least and (best is None or share > best[0]):
                 best = (share, profile, missing)
     return None if best is None else best[1:]
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from xbopt.imports.engine.odd_figures import days_below_0, odd_figures
+from xbopt.imports.engine.odd_figures import days_below_0, missing_days, odd_figures
 from xbopt.imports.engine.rows import RowReader
 from xbopt.imports.engine.turned_days import turned_days
 from xbopt.imports.plausible_rates import check_rates
@@ -12,6 +12,10 @@ from xbopt.imports.refusals import RefusedFileError
 _FEWEST_CLICKS = 10
 _MOST_SAID = 3
 _ECB = "eurofxref-hist.zip of the European Central Bank as it is"
+_NO_ROWS = (
+    "They count as days without spend where fewer than seven follow each other. If advertising ran, the export lacks "
+    "them: export it again."
+)
 _BELOW_0 = {
     "transactions": "Sold lines with fewer than 1 piece count in no panel; money below 0 lowers revenue.",
     "refunds": "They lower what was paid back.",
@@ -20,6 +24,8 @@ _BELOW_0 = {
 
 def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
     """Refuse a report with more clicks than impressions, or with a day of a channel whose spend is below 0.
+
+    Days without a row are noted.
 
     Raises:
         RefusedFileError: It has; clicks over all rows that tell both.
@@ -32,6 +38,9 @@ def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
             f"{channel} spent {spend:,.2f} on {day}: single corrections may be below 0, a whole day cannot. Correct "
             "the file.", "such days count as they stand",
         )  # fmt: skip
+    if (gaps := missing_days(media["date"])).len():
+        said = f"Days within the file's period without any row: {gaps.len():,}, the first {gaps[0]}. {_NO_ROWS}"
+        reader.tally.note("days_without_rows", said)
     both = media.filter(pl.col("clicks").is_not_null() & (pl.col("impressions") > 0))
     clicks, shown = int(both["clicks"].sum()), int(both["impressions"].sum())
     if clicks > max(shown, _FEWEST_CLICKS):

@@ -89,3 +89,15 @@ def test_a_sold_line_of_fewer_than_no_pieces_is_told(importing: Importing) -> No
     rows = [f"#{n},a{n}@x.test,paid,EUR,52,0,0,52,2026-09-03 08:00:00 +0200,{2 if n else -2},26.00" for n in range(3)]
     made = importing("\n".join([head, *rows, ""]))
     assert any("'Lineitem quantity' are below 0: 1, -2.00 in all" in said for said, _ in _notes(made, "below_0"))
+
+
+def test_days_without_a_row_are_told(importing: Importing) -> None:
+    text = "".join(line for line in _media().splitlines(keepends=True) if "2026-09-05" not in line)
+    ((message, _),) = _notes(importing(text, zone="UTC"), "days_without_rows")
+    assert "without any row: 1, the first 2026-09-05" in message
+
+
+def test_what_runs_on_few_days_lacks_none(importing: Importing) -> None:
+    rows = "".join(f"2026-09-{n:02},A,EUR,5.00,9,1\n" for n in range(1, 29, 3))
+    made = importing(f"Day,Campaign,Currency code,Cost,Impr.,Clicks\n{rows}", zone="UTC")
+    assert not made.says("days_without_rows")
