@@ -84,7 +84,9 @@ def import_command(
     k: Annotated[
         int,
         typer.Option(
-            "--k", min=0, help="Empty regions, replace texts of goods that fewer customers share; 0 keeps all."
+            "--k",
+            min=0,
+            help="Empty regions, replace texts and numbers of goods that fewer customers share; 0 keeps all.",
         ),
     ] = 5,
     profiles: Annotated[

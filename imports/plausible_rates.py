@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log
 from typing import Literal
 
 import polars as pl
@@ -10,6 +11,9 @@ from xbopt.core.tables.reference_rates import has_reference, reference_rate, yea
 
 MOST_IN_A_YEAR = 2.0
 """The largest move of a yearly mean in the table, from one year to the next, is 1.66 (TRY, 2021 to 2022)."""
+_FROM_ONE = 0.045
+"""Logarithm from which on a rate is told from its reciprocal: the euro bought 0.9565 dollars on a day of 2022, when the
+mean was 1.053 (ECB), so that nearer to 1 either may be right."""
 _TURNED, _HUNDRED = "turned round", "100 times off"
 
 
@@ -73,7 +77,8 @@ def check_rates(rates: pl.DataFrame) -> RateCheck:
     """Compare a table ``rates`` (date, currency, per_euro) with the reference rates.
 
     The median of a year must lie within the largest move of a year for each year between it and the nearest mean
-    known; a day within twice as many moves of its own year's median, so that a crash of a currency passes.
+    known, and be nearer to that than its reciprocal is; a day within twice as many moves of its own year's median, so
+    that a crash of a currency passes.
     """
     told = rates.filter(pl.col("currency").is_not_null() & pl.col("date").is_not_null())
     years = told.with_columns(pl.col("date").dt.year().alias("year"))
@@ -98,7 +103,7 @@ def _doubts(currency: str, year: int, found: pl.Series) -> Iterator[RateDoubt]:
         return
     usual = float(str(found.median()))
     known = reference_rate("EUR", currency, year)
-    if known is not None and not _near(usual, known, MOST_IN_A_YEAR ** max(1, years_from_reference(currency, year))):
+    if known is not None and not _fits(usual, known, years_from_reference(currency, year)):
         yield RateDoubt(kind="far", currency=currency, year=year, rows=found.len(), found=usual, expected=known)
         return
     far = found.to_frame("rate").with_columns(times=pl.max_horizontal(pl.col("rate") / usual, usual / pl.col("rate")))
@@ -106,6 +111,15 @@ def _doubts(currency: str, year: int, found: pl.Series) -> Iterator[RateDoubt]:
     if stray.height:
         worst = float(stray["rate"][-1])
         yield RateDoubt(kind="stray", currency=currency, year=year, rows=stray.height, found=worst, expected=usual)
+
+
+def _fits(found: float, known: float, years: int) -> bool:
+    """Whether a rate may be the one of so many years from a known one, and is not nearer to it turned round."""
+    if not _near(found, known, MOST_IN_A_YEAR ** max(1, years)):
+        return False
+    # Farther off, a rate may well have crossed 1, as the dollar's did.
+    told = years <= 1 and min(abs(log(found)), abs(log(known))) > _FROM_ONE
+    return not told or abs(log(found / known)) <= abs(log(found * known))
 
 
 def _near(one: float, other: float, times: float) -> bool:

@@ -198,6 +198,12 @@ class Profile(Section):
         filled_over = any(field.fill_down not in ("", "order_id") for field in self.fields.values())
         return "order_id" in self.fields and not over_orders and not filled_over
 
+    @property
+    def names_prices(self) -> bool:
+        """Whether an expression hangs on what the user says of prices."""
+        expressions = (text for target in self.tables.values() for text in target.columns.values())
+        return any(re.search(r"\bprices\b", text) for text in expressions)
+
     @model_validator(mode="after")
     def _names_hang_together(self) -> "Profile":
         problems: list[tuple[tuple[str | int, ...], str]] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xbopt.imports.engine.run import ImportResult
 
 _SAID_BY = {"flag": "you said", "default": "assumed", "format": "by the format"}
-_LOUD = frozenset({"without_country", "countries_in_names"})
+_LOUD = frozenset({"options_unread", "without_country", "countries_in_names"})
 """Codes of notes that stand before everything else."""
 _TABLE_WORDS = {
     "transactions": "lines of orders",

@@ -1,19 +1,12 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
-import polars as pl
-
 from xbopt.imports.engine.recognise import first_name
 from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader, is_sum_of
-from xbopt.imports.engine.turned_days import turned_days
-from xbopt.imports.plausible_rates import check_rates
 from xbopt.imports.refusals import RefusedFileError
 
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
 _STRAY = 0.01
-_FEWEST_CLICKS = 10
-_MOST_SAID = 3
-_ECB = "eurofxref-hist.zip of the European Central Bank as it is"
 _NO_MONEY = {
     "media": "Rows tell no spend: it is unknown there, and adds nothing.",
     "transactions": "Lines of orders tell no revenue: it is unknown there, and adds nothing.",
@@ -43,15 +36,13 @@ def check_file(reader: RowReader) -> None:
     """
     tally, profile = reader.tally, reader.profile
     if not tally.read - sum(tally.dropped[rule] for rule in NO_DATA):
-        _refuse(
-            reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
-        )
+        reader.refuse("no_rows", "It has a head and no rows. Choose the right account and period, and export it again.")
     _check_formulas(reader)
+    _check_head(reader)
     _check_whole(reader)
     _check_days(reader)
     if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
-        _refuse(
-            reader, "shifted_cells",
+        reader.refuse("shifted_cells",
             f"{tally.dropped[LONG_ROW]:,} of its rows have more cells than the head, so that cells stand under wrong "
             "names: a separator within a cell is not in quotation marks. Export it again.", "these rows are left out",
         )  # fmt: skip
@@ -64,8 +55,7 @@ def check_file(reader: RowReader) -> None:
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
     for name, broken in tally.fractions.items():
         if broken > _STRAY * tally.cells[name]:
-            _refuse(
-                reader, "broken_counts",
+            reader.refuse("broken_counts",
                 f"{broken:,} of {tally.cells[name]:,} cells of its column {reader.values.header(name)!r} are no whole "
                 "numbers, as when a spreadsheet took the sign of thousands for a decimal point. Export it anew, and do "
                 "not open it in a spreadsheet before.", "they are rounded",
@@ -81,8 +71,7 @@ def check_file(reader: RowReader) -> None:
                 "damaged_letters", "Letters were damaged when it was saved again; figures are not.", tally.damaged
             )
         else:
-            _refuse(
-                reader, "mixed_encodings",
+            reader.refuse("mixed_encodings",
                 f"Parts of it are in UTF-8 and others in {reader.opened.encoding}, as where files were joined. Import "
                 "them one by one.", "some letters stay damaged, and figures are right",
             )  # fmt: skip
@@ -118,7 +107,7 @@ def check_file(reader: RowReader) -> None:
         if not rows or rows <= trap.share * tally.kept:
             continue
         if trap.refuse:
-            _refuse(reader, trap.code, trap.sentence, trap.accepted)
+            reader.refuse(trap.code, trap.sentence, trap.accepted)
         tally.note(trap.code, trap.sentence, rows)
     if len(tally.currencies) > 1:
         tally.note(
@@ -144,7 +133,7 @@ def _refuse_amounts(reader: RowReader, name: str, header: str) -> None:
             reader.opened.source.name, "unreadable_numbers",
             f"{what}: another column may be meant (--columns {name}=HEADER), or the file was changed. Export it anew.",
         )  # fmt: skip
-    _refuse(reader, "unreadable_numbers", f"{what}. Export it anew.", "they count as unknown")
+    reader.refuse("unreadable_numbers", f"{what}. Export it anew.", "they count as unknown")
 
 
 def check_kept(reader: RowReader) -> None:
@@ -158,80 +147,6 @@ def check_kept(reader: RowReader) -> None:
         raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
 
 
-def check_media_table(reader: RowReader, media: pl.DataFrame) -> None:
-    """Refuse a report with more clicks than impressions: one of the two is another column, or was read wrong.
-
-    Raises:
-        RefusedFileError: It has, over all rows that tell both.
-    """
-    if reader.answers.countries and reader.tally.unplaced and not reader.tally.placed:
-        words = ", ".join(reader.answers.countries)
-        reader.tally.note("country_map_unused", f"No campaign without a country has {words} as a word of its name.")
-    both = media.filter(pl.col("clicks").is_not_null() & (pl.col("impressions") > 0))
-    clicks, shown = int(both["clicks"].sum()), int(both["impressions"].sum())
-    if clicks > max(shown, _FEWEST_CLICKS):
-        _refuse(
-            reader,
-            "clicks_exceed_impressions",
-            f"It has {clicks:,} clicks of {shown:,} impressions: one of the columns is another one, or its sign of "
-            'thousands was taken for a decimal point (--decimal "," or --decimal "." says what it is).',
-            _AS_IT_IS,
-        )
-
-
-def check_orders_table(reader: RowReader, orders: pl.DataFrame) -> None:
-    """Refuse orders some of whose days and months were turned round.
-
-    Args:
-        reader: The file.
-        orders: Columns order_id, date.
-
-    Raises:
-        RefusedFileError: The numbers of the orders say so.
-    """
-    if turned := turned_days(orders):
-        raise RefusedFileError(
-            reader.opened.source.name, "mixed_dates",
-            f"The days of {turned:,} orders lie months off their numbers, and would fit with day and month the other "
-            "way round: dates of both orders stand in one file, as when a spreadsheet turned some of them. Export it "
-            "anew, and do not open it in a spreadsheet before.",
-        )  # fmt: skip
-
-
-def check_rates_table(reader: RowReader, rates: pl.DataFrame) -> None:
-    """Refuse exchange rates that cannot be such.
-
-    Raises:
-        RefusedFileError: A rate is not above 0, or far from what is known of its currency and year.
-    """
-    check = check_rates(rates)
-    zero = [doubt.sentence for doubt in check.doubts if doubt.kind == "not_positive"]
-    if zero:
-        raise RefusedFileError(
-            reader.opened.source.name,
-            "rates_not_positive",
-            f"{_some(zero)} Nothing can be divided by them. Take these rows out, or use {_ECB}.",
-        )
-    if check.doubts:
-        _refuse(
-            reader,
-            "doubtful_rates",
-            f"{_some([doubt.sentence for doubt in check.doubts])} Mend the table, or use {_ECB}.",
-            "the table is believed",
-        )
-    if check.unknown:
-        reader.tally.note(
-            "rates_unchecked",
-            f"No rate of {', '.join(check.unknown)} is known here: these rates are taken as they are.",
-        )
-
-
-def _some(sentences: list[str]) -> str:
-    """The first sentences, and how many there are besides."""
-    rest = len(sentences) - _MOST_SAID
-    return " ".join(sentences[:_MOST_SAID]) + (f" And {rest:,} more such." if rest > 0 else "")
-
-
 def _check_days(reader: RowReader) -> None:
     """Days that are no days are damage; rows that leave the day out may be headings of their own."""
     tally = reader.tally
@@ -241,16 +156,14 @@ def _check_days(reader: RowReader) -> None:
     half = 0.5 * tally.read
     if late > _MOST_UNREAD * tally.read:
         turned = any(each.startswith("Dates in") for each in reader.settled.assumed)
-        _refuse(
-            reader, "future_dates",
+        reader.refuse("future_dates",
             f"{late:,} of its {tally.read:,} rows are of days that have not come yet. "
             + ("Say whether day or month comes first, --dates DMY or --dates MDY; " if turned else "Export it anew; ")
             + "and see that this machine's clock is right.",
             "these rows are left out" if late < half else "",
         )  # fmt: skip
     if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > half:
-        _refuse(
-            reader, "unreadable_days",
+        reader.refuse("unreadable_days",
             f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read. Export it anew, "
             "with days as 2026-09-03.",
             "these rows are left out" if tally.dropped[NO_DAY] < half else "",
@@ -270,16 +183,32 @@ def _check_formulas(reader: RowReader) -> None:
     )
 
 
+def _check_head(reader: RowReader) -> None:
+    """Columns in whose place another one may be meant: two of one name, and such as share a head of two rows."""
+    tally = reader.tally
+    for name, rows in (+tally.twins).items():
+        reader.refuse("column_twice",
+            f"Its column {reader.values.header(name)!r} stands there more than once, and {rows:,} rows have other "
+            "figures in it. Export it with the one that is meant, or give the other another name.", "the first is read",
+        )  # fmt: skip
+    parts = ", ".join(repr(reader.values.header(name)) for name in +tally.beside)
+    if parts or tally.has_second_head:
+        what = f"numbers stand beside {parts} in columns without a name" if parts else "its first row is words"
+        reader.refuse("two_row_head",
+            f"Its head has two rows, as where cells were merged: {what}. Export it with one name above each column.",
+            "columns without a name are not read, and the first row is left out",
+        )  # fmt: skip
+
+
 def _check_whole(reader: RowReader) -> None:
     tally = reader.tally
     again = "Export it again."
     if tally.short_at_end and tally.short <= max(1, 0.01 * tally.read):
-        _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}", _AS_IT_IS)
+        reader.refuse("cut_file", f"Its last row ends in the middle: the file is cut off. {again}", _AS_IT_IS)
     data = tally.read - sum(tally.dropped[rule] for rule in NO_DATA)
     # What platforms call a row may be an order and not a line, so that fewer are declared than stand there.
     if tally.declared is not None and data < tally.declared:
-        _refuse(
-            reader,
+        reader.refuse(
             "cut_file",
             f"It says that it has {tally.declared:,} rows, and {data:,} are there: it is cut off. {again}",
             _AS_IT_IS,
@@ -296,26 +225,9 @@ def _check_whole(reader: RowReader) -> None:
     if not agrees and names:
         shown = max(names, key=lambda name: abs(tally.sums[name]))
         stated = max((total.get(shown, 0.0) for total in tally.totals), default=0.0)
-        _refuse(
-            reader,
+        reader.refuse(
             "totals_differ",
             f"Its row of totals says {stated:,.2f} for {reader.values.header(shown)!r}, and its rows sum up to "
             f"{tally.sums[shown]:,.2f}: rows are missing, as in a file that is cut off, or filtered. {again}",
             _AS_IT_IS,
         )
-
-
-def _refuse(reader: RowReader, code: str, message: str, accepted: str = "") -> None:
-    """Refuse, or note what was accepted.
-
-    Args:
-        reader: The file.
-        code: For programs and ``--accept``.
-        message: What is the matter, and what to do.
-        accepted: What happens where it is accepted; empty where that mends nothing, so that nobody is led to it.
-    """
-    if code in reader.answers.accept:
-        reader.tally.note(code, f"Accepted: {message}")
-        return
-    remedy = f" To read it all the same: --accept {code}; {accepted}." if accepted else ""
-    raise RefusedFileError(reader.opened.source.name, code, f"{message}{remedy}")

@@ -39,6 +39,7 @@ _ID_TELEPHONE = (
 
 Plain digits stay, and so do digits with dashes: shops number goods and orders so, and a table of costs is joined by it.
 """
+_ORDER_WORDS = r"(?i)order|invoice|bestellung|auftrag|rechnung|commande|pedido|ordine|refund|return|retoure|shop|test"
 _STREET = r"\p{L}{2,}\.?,? +\d+|\d+[a-z]?,? +\p{L}{2,}"
 _LONGEST_REGION = 40
 _LONG = r"(?<!\d)\d{10,13}(?!\d)"
@@ -63,6 +64,15 @@ def has_address(column: pl.Series) -> pl.Series:
 def is_contact(ids: pl.Series) -> pl.Series:
     """Whether an id holds an e-mail address, or is a telephone number."""
     return has_address(ids) | plain_form(ids).str.contains(_ID_TELEPHONE).fill_null(value=False)
+
+
+def is_order_number(ids: pl.Series) -> pl.Series:
+    """Whether an id is of digits and short groups of letters or usual words, as #1001, DE-2026-77 or ORDER-1001.
+
+    What holds another word may hold a name.
+    """
+    plain = plain_form(ids).str.replace_all(_ORDER_WORDS, "")
+    return (plain.str.contains(r"\d") & ~plain.str.contains(r"[A-Za-z]{4}|[^\P{L}A-Za-z]")).fill_null(value=True)
 
 
 def is_place(regions: pl.Series) -> pl.Series:

@@ -97,19 +97,22 @@ class DecimalSurvey:
         # Orders say their currency on one of their lines.
         return rows[name] if codes.count() and int(whole.sum()) == codes.count() else rows[name].filter(whole)
 
-    def settle(self, file: str, asked: str | None, assumed: list[str]) -> tuple[Decimal, Mapping[str, Decimal]]:
+    def settle(
+        self, file: str, answer: str | None, assumed: list[str], asked: set[str]
+    ) -> tuple[Decimal, Mapping[str, Decimal]]:
         """The decimal sign of the file, and that of columns that have another one throughout.
 
         Args:
             file: Its name, for messages.
-            asked: What the user says.
+            answer: What the user says.
             assumed: Takes sentences on what was assumed.
+            asked: Takes ``--decimal`` where the answer was taken.
 
         Raises:
             UnreadFileError: Nothing settles it.
             RefusedFileError: Numbers are written in both ways.
         """
-        said: Decimal | None = None if asked is None else "," if asked == "," else "."
+        said: Decimal | None = None if answer is None else "," if answer == "," else "."
         signs: dict[str, Decimal] = {}
         for name, seen in self._seen.items():
             points, commas = seen.proven["."], seen.proven[","]
@@ -124,10 +127,11 @@ class DecimalSurvey:
             # A count as 1.234 beside a price of 12.50: one of them is not what it says.
             if said is None:
                 raise _contradicted(file, meant, signs)
+            asked.add("--decimal")
             return said, {}
         signs |= meant
         if not signs:
-            return self._open(file, said, assumed), {}
+            return self._open(file, said, assumed, asked), {}
         commas = [name for name, sign in signs.items() if sign == ","]
         main: Decimal = "," if 2 * len(commas) > len(signs) else "."
         others: dict[str, Decimal] = {name: sign for name, sign in signs.items() if sign != main}
@@ -139,12 +143,13 @@ class DecimalSurvey:
             assumed.append(f"Numbers in {', '.join(others)} have {names[_OTHER[main]]}, all others {names[main]}.")
         return main, others
 
-    def _open(self, file: str, said: Decimal | None, assumed: list[str]) -> Decimal:
+    def _open(self, file: str, said: Decimal | None, assumed: list[str], asked: set[str]) -> Decimal:
         every = self._seen.values()
         points, commas = (sum(seen.open[sign] for seen in every) for sign in (".", ","))
         if not points + commas:
             return "."
         if said is not None:
+            asked.add("--decimal")
             return said
         if not points and self.separator == ",":
             assumed.append("1,234 is read as a thousand and more: a file separated by commas has a decimal point.")

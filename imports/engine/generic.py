@@ -53,15 +53,12 @@ _STATUS = {
     **dict.fromkeys("cancelled canceled voided failed expired storniert 已取消".split(), "cancelled"),
     **dict.fromkeys("pending unpaid authorized on-hold open waiting draft offen".split(), "pending"),
 }
-_ORDERS = {
-    "unit_price": "coalesce(unit_price, line_price / nullif(abs(quantity), 0), net_revenue / nullif(abs(quantity), 0))",
-    "net_revenue": "coalesce(net_revenue, coalesce(line_price, unit_price * quantity) - coalesce(discount, 0) "
-    "- case when prices = 'with-tax' then coalesce(tax, 0) else 0 end)",
-}
-_RETURNS = {
-    "amount": "coalesce(abs(net_revenue), abs(coalesce(line_price, unit_price * quantity))) "
-    "+ case when net_revenue is null and prices = 'with-tax' then 0 else coalesce(abs(tax), 0) end",
-    "quantity": "abs(quantity)",
+_UNIT_PRICE = "coalesce(unit_price, line_price / nullif(abs(quantity), 0), net_revenue / nullif(abs(quantity), 0))"
+_CHARGED = "coalesce(line_price, unit_price * quantity) - coalesce(discount, 0)"
+_TAX_ON_TOP = {
+    "code": "tax_said_on_top",
+    "when": "prices is null and tax is not null",
+    "message": "The tax is taken to be on top of the prices; --prices with-tax says that they contain it.",
 }
 
 
@@ -122,8 +119,8 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
     tables: dict[str, object] = {table: {}}
     if table == "transactions":
         tables = {
-            "transactions": {"where": "coalesce(quantity, 1) >= 0", "columns": _ORDERS, "dropped": ""},
-            "refunds": {"where": "quantity < 0", "columns": _RETURNS},
+            "transactions": {"where": "coalesce(quantity, 1) >= 0", "columns": _revenue(columns), "dropped": ""},
+            "refunds": {"where": "quantity < 0", "columns": _returned(columns)},
         }
     like = load_profiles()["feedback"] if table == "feedback" else None
     if like is not None:
@@ -135,9 +132,37 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
         "containers": ["text", "workbook", "json", "parquet"], "encodings": ["cp1252", "gbk", "cp932"],
         "delimiters": [",", ";", "\t", "|"], "anchors": {"required": list(columns)}, "fields": fields, "tables": tables,
         **({} if like is None else like.model_dump(mode="json", include={"steps", "traps", "zone"})),
+        **(_tax(columns) if table == "transactions" else {}),
         **({"place": "own_shop"} if table == "transactions" and "place" not in columns else {}),
     }  # fmt: skip
     return Profile.model_validate_json(__import__("json").dumps(document))
+
+
+def _revenue(columns: Mapping[str, str]) -> dict[str, str]:
+    """How a line's price and revenue are told, by what is known of its tax: revenue itself, the tax, or nothing."""
+    told = {"unit_price": _UNIT_PRICE}
+    if "tax" in columns:
+        net = f"{_CHARGED} - case when prices = 'with-tax' then coalesce(tax, 0) else 0 end"
+        return {**told, "net_revenue": f"coalesce(net_revenue, {net})"}
+    if "net_revenue" in columns:
+        return {**told, "net_revenue": f"coalesce(net_revenue, {_CHARGED})"}
+    net, tax = f"({_CHARGED}) * (1 - tax_share)", f"case when tax_share > 0 then ({_CHARGED}) * tax_share end"
+    return {**told, "net_revenue": net, "tax": tax}
+
+
+def _returned(columns: Mapping[str, str]) -> dict[str, str]:
+    """What a row with a negative quantity pays back, with its tax."""
+    paid = "coalesce(abs(net_revenue), abs(coalesce(line_price, unit_price * quantity)))"
+    if "tax" in columns:
+        paid += " + case when net_revenue is null and prices = 'with-tax' then 0 else coalesce(abs(tax), 0) end"
+    return {"amount": paid, "quantity": "abs(quantity)"}
+
+
+def _tax(columns: Mapping[str, str]) -> dict[str, object]:
+    """The step or the trap that reads what the user says of prices."""
+    if "net_revenue" in columns:
+        return {}
+    return {"traps": [_TAX_ON_TOP]} if "tax" in columns else {"steps": ["tax_by_answer"]}
 
 
 def save_profile(profile: Profile, name: str) -> Path:

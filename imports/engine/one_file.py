@@ -7,20 +7,19 @@ import polars as pl
 
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import (
-    check_columns,
-    check_file,
-    check_kept,
-    check_media_table,
-    check_orders_table,
-    check_rates_table,
-)
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept
 from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.rows import RowReader
 from xbopt.imports.engine.settled import Settled, Survey
+from xbopt.imports.engine.table_checks import (
+    check_figures,
+    check_media_table,
+    check_orders_table,
+    check_rates_table,
+)
 from xbopt.imports.engine.text_rows import NotPlainError
 from xbopt.imports.engine.values import Answers
 from xbopt.imports.profile import TableKey
@@ -30,7 +29,7 @@ from xbopt.imports.traps import TRAPS
 
 
 def import_one(
-    opened: Opened, answers: Answers, scratch: Path, decimal: str | None, dates: str | None
+    opened: Opened, answers: Answers, scratch: Path, decimal: str | None, dates: str | None, asked: set[str]
 ) -> tuple[FileRecord, dict[TableKey, pl.LazyFrame]]:
     """Canonical rows of one file, in files of its own until all are read.
 
@@ -40,6 +39,7 @@ def import_one(
         scratch: Folder for its rows.
         decimal: Decimal sign, where nothing in the file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in the file tells it.
+        asked: Takes the options of the command line whose answer was taken.
 
     Raises:
         UnreadFileError: The user has to say something about it.
@@ -77,8 +77,12 @@ def import_one(
         check_orders_table(reader, tables["transactions"][0].select("order_id", "date").collect())
     if "media" in tables:
         check_media_table(reader, tables["media"][0].collect())
+    for name, (rows, count) in tables.items():
+        if count:
+            check_figures(reader, name, rows)
     if "rates" in tables:
         check_rates_table(reader, tables["rates"][0].collect())
+    asked.update(settled.asked, reader.tally.asked)
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
@@ -180,10 +184,11 @@ def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
 
 def _assumptions(reader: RowReader) -> Iterator[Assumption]:
     profile, tally, answers = reader.profile, reader.tally, reader.answers
+    asked = tally.asked
     yield from (Assumption(what=what, by="default") for what in reader.settled.assumed)
-    if answers.currency in tally.currencies and reader.values.asked_currency:
+    if "--currency" in asked:
         yield Assumption(what=f"Amounts are in {answers.currency}, where the file does not say it.", by="flag")
-    if answers.zone in tally.zones:
+    if "--zone" in asked:
         yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
     elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
         yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
@@ -191,9 +196,9 @@ def _assumptions(reader: RowReader) -> Iterator[Assumption]:
         said = f"{tally.placed:,} rows of media are of the country that their campaign is called by"
         rest = f"; {tally.unplaced:,} have none of these words in their name, and no country" if tally.unplaced else ""
         yield Assumption(what=f"{said}{rest}.", by="flag")
-    if answers.account is not None:
+    if "--account" in asked:
         yield Assumption(what=f"It is of the account or shop {answers.account}.", by="flag")
-    if answers.prices is not None:
+    if answers.prices is not None and "--prices" in asked:
         yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
     if "transactions" in profile.tables and "status" not in reader.targets.filled_columns("transactions"):
         yield Assumption(what="Every order counts as sold: no column says whether it was paid.", by="default")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from xbopt.imports.engine.canonical import KEYS
+from xbopt.imports.engine.identity import identified, latest_names, told_sku
 from xbopt.imports.engine.same_facts import check_same
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Overlap
@@ -21,10 +21,12 @@ class Once:
     Attributes:
         rows: Its rows.
         overlaps: What was left out.
+        renamed: How many campaigns had several names under one id, and now have the latest.
     """
 
     rows: pl.LazyFrame
     overlaps: tuple[Overlap, ...]
+    renamed: int = 0
 
 
 def counted_once(
@@ -37,9 +39,10 @@ def counted_once(
 ) -> Once:
     """Put the parts of a table together.
 
-    A key that two files hold is taken from the later one: the one whose rows reach further, since platforms correct
-    recent days; of two that reach as far, from the one that was read last. Lines of an order that was cut between two
-    files are kept from both, as long as they have none in common. Orders in two formats are taken from the first one.
+    Campaigns are known by their id where they have one, and get its latest name. A key that two files hold is taken
+    from the later one: the one whose rows reach further, since platforms correct recent days; of two that reach as far,
+    from the one that was read last. Lines of an order that was cut between two files are kept from both, as long as
+    they have none in common. Orders in two formats are taken from the first one.
 
     Args:
         table: The table.
@@ -54,22 +57,43 @@ def counted_once(
     rows = pl.concat([part for _, part in parts], how="vertical")
     if len(parts) < 2:
         return Once(rows, ())
-    keys, lines = list(KEYS[table]), list(_LINE.get(table, ()))
+    rank = _ranks(table, parts)
+    kept, overlaps = _without_overlaps(
+        table, parts, rows, rank, names or {}, same_customers=same_customers, accepts_two=accepts_two
+    )
+    kept, renamed = latest_names(table, rows, kept, rank["source"].to_list())
+    return Once(kept, overlaps, renamed)
+
+
+def _without_overlaps(
+    table: TableKey,
+    parts: Sequence[tuple[str, pl.LazyFrame]],
+    rows: pl.LazyFrame,
+    rank: pl.DataFrame,
+    names: Mapping[str, str],
+    *,
+    same_customers: bool,
+    accepts_two: bool,
+) -> tuple[pl.LazyFrame, tuple[Overlap, ...]]:
+    columns = rows.collect_schema().names()
+    told = identified(table, rows)
+    rows, keys, lines = told.rows, list(told.keys), list(_LINE.get(table, ()))
     seen = rows.select(*keys, *(name for name in lines if name not in keys), "source")
     several = (
         seen.group_by(keys).agg(pl.col("source").n_unique().alias("__n")).filter(pl.col("__n") > 1).drop("__n")
     ).collect(engine="streaming")
     if several.is_empty():
-        return Once(rows, ())
+        return rows.select(columns), ()
     if not accepts_two:
-        check_same(table, parts, several, names or {}, same_customers=same_customers)
-    rank = _ranks(table, parts)
+        order = [source for source, _ in parts]
+        check_same(table, told, several, order, names, same_customers=same_customers)
     held = (
         seen.join(several.lazy(), on=keys, how="semi", nulls_equal=True)
         .join(rank.lazy(), on="source", how="left")
         .collect(engine="streaming")
     )
     if lines:
+        held = held.with_columns(told_sku("order_id").alias("sku"))
         # Orders whose lines are spread over two files, none of them in both, were cut by the export.
         line = [*keys, *(name for name in lines if name not in keys)]
         common = held.group_by(line).agg(
@@ -83,7 +107,7 @@ def counted_once(
     best = held.group_by(keys).agg(pl.col("source").sort_by("__rank").last().alias("__kept"))
     marked = held.join(best, on=keys, how="left", nulls_equal=True).filter(pl.col("source") != pl.col("__kept"))
     if marked.is_empty():
-        return Once(rows, ())
+        return rows.select(columns), ()
     told = marked.group_by("__kept", "source").len().sort("__kept", "source")
     formats = {source: source.partition(":")[0] for source, _ in parts}
     overlaps = tuple(
@@ -97,7 +121,8 @@ def counted_once(
         for kept, left, count in told.iter_rows()
     )
     dropped = marked.select(*keys, "source").unique().lazy()
-    return Once(rows.join(dropped, on=[*keys, "source"], how="anti", nulls_equal=True, maintain_order="left"), overlaps)
+    once = rows.join(dropped, on=[*keys, "source"], how="anti", nulls_equal=True, maintain_order="left")
+    return once.select(columns), overlaps
 
 
 def _ranks(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> pl.DataFrame:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
-from xbopt.imports.paper_lines import PAPER_NAMES, plain
+from xbopt.imports.paper_lines import PAPER_CODES, PAPER_NAMES, plain
 
 if TYPE_CHECKING:
     import polars as pl
 
 _KEY_BYTES, _HASH_LETTERS = 32, 32
+HASHED = "^[0-9a-f]{32}$"
+"""The form of a pseudonym."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,27 @@ def pseudonyms(file: Path, *, into: Path) -> Pseudonyms:
     return Pseudonyms(key, file, is_new=True)
 
 
+@dataclass(slots=True)
+class LazyKey:
+    """The key of a data folder, made once a person is met.
+
+    Attributes:
+        file: The key file.
+        folder: The data folder.
+        made: The key; None where nobody was met.
+    """
+
+    file: Path
+    folder: Path
+    made: Pseudonyms | None = None
+
+    def pseudonyms_of(self, persons: "pl.Series") -> "pl.Series":
+        """Their pseudonyms."""
+        if self.made is None:
+            self.made = pseudonyms(self.file, into=self.folder)
+        return self.made.of(persons)
+
+
 @dataclass(frozen=True, slots=True)
 class Coarsened:
     """Orders whose regions and texts of goods enough customers share.
@@ -87,15 +110,12 @@ class Coarsened:
         rows: The orders.
         emptied: How many cells of regions were emptied.
         renamed: How many texts of goods gave way to the article's number.
-        rare_words: Article numbers with a word that fewer customers' orders hold; they stay, since costs and stock are
-            joined by them.
         small_countries: Countries with fewer customers than that.
     """
 
     rows: "pl.LazyFrame"
     emptied: int
     renamed: int
-    rare_words: int
     small_countries: tuple[str, ...]
 
 
@@ -125,19 +145,26 @@ def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
         rows=_replaced(rows, odd, ("sku", "product"), "sku"),
         emptied=int(few["__rows"].sum()),
         renamed=int(odd["__rows"].sum()),
-        rare_words=_rare_words(orders, k),
         small_countries=tuple(rare),
     )
 
 
-def _rare_words(orders: "pl.LazyFrame", k: int) -> int:
-    """How many article numbers hold a word of four letters or more that fewer than ``k`` customers bought."""
+def personal_skus(lines: "pl.LazyFrame", k: int) -> "pl.Series":
+    """Article numbers that hold a word of four letters or more which fewer than ``k`` customers bought.
+
+    Codes of paperwork and pseudonyms are none.
+
+    Args:
+        lines: Columns sku, customer and order_id of all lines of orders and refunds.
+        k: Fewest customers.
+    """
     import polars as pl
 
     words = (
-        orders.select("sku", pl.coalesce("customer", "order_id").alias("__person"))
+        lines.select("sku", pl.coalesce("customer", "order_id").alias("__person"))
         .drop_nulls()
         .unique()
+        .filter(~pl.col("sku").str.contains(HASHED) & ~plain(pl.col("sku")).is_in(list(PAPER_CODES | PAPER_NAMES)))
         .with_columns(pl.col("sku").str.to_lowercase().str.extract_all(r"\p{L}{4,}").alias("__word"))
         .explode("__word")
         .drop_nulls()
@@ -145,7 +172,7 @@ def _rare_words(orders: "pl.LazyFrame", k: int) -> int:
         .agg(pl.col("__person").n_unique().alias("__persons"), pl.col("sku").unique())
         .filter(pl.col("__persons") < k)
     )
-    return int(words.select(pl.col("sku").explode().n_unique()).collect(engine="streaming").item())
+    return words.select(pl.col("sku").explode().unique().sort()).collect(engine="streaming")["sku"].drop_nulls()
 
 
 def _replaced(

@@ -63,14 +63,14 @@ class Opened:
         return plain and self.encoding in ("utf-8", "utf-8-sig") and self.source.size >= FAST_FROM
 
     def batches(self, *, fast: bool) -> Generator[pl.DataFrame]:
-        """All rows in batches: one column of texts a field, the file's first column, and SHORT and LONG.
+        """All rows in batches: one column of texts a field, the file's first column, further ones, SHORT and LONG.
 
         Raises:
             NotPlainError: The fast reader cannot read it.
             RefusedFileError: The file is cut off.
         """
         width, columns = len(self.fit.head), self.fit.columns
-        wanted = sorted({0, *columns.values()})
+        wanted = sorted({0, *columns.values(), *self.fit.further})
         if self.source.container == "parquet":
             names = [self.fit.head[i] for i in wanted]
             frames = (
@@ -91,8 +91,17 @@ class Opened:
             frames = (frame_of(rows[i : i + BATCH_ROWS], width, wanted) for i in range(0, len(rows), BATCH_ROWS))
         for frame in frames:
             yield frame.select(
-                pl.col("c0").alias(FIRST), SHORT, LONG, *(pl.col(f"c{i}").alias(name) for name, i in columns.items())
+                pl.col("c0").alias(FIRST),
+                SHORT,
+                LONG,
+                *(pl.col(f"c{i}").alias(name) for name, i in columns.items()),
+                *(pl.col(f"c{i}").alias(further(i)) for i in self.fit.further),
             )
+
+
+def further(position: int) -> str:
+    """The name of a column that no field reads."""
+    return f"__further_{position}"
 
 
 def open_file(
@@ -263,7 +272,10 @@ def _unknown(
     if said := undescribed(source.name):
         return UnreadFileError(source.name, "undescribed_format", said)
     near = nearest(profiles, heads)
-    mend = "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces"
+    mend = (
+        "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces for "
+        "orders, date=Day,order_id=Order,amount=Paid for refunds, date=Day,spend=Cost for advertising"
+    )
     if near is None:
         return UnreadFileError(
             source.name, "unknown_format",

@@ -5,11 +5,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 
+from xbopt.imports.engine.cells import NUMBER_KINDS
 from xbopt.imports.profile import Profile, ProfileField
 from xbopt.imports.refusals import UnreadFileError
 
 HEAD_AMONG = 30
+_EVERYDAY = frozenset({"date", "time", "country", "currency", "zone"})
 _PLACEHOLDER = re.compile(r"\\\{currency\\\}")
 
 
@@ -26,6 +29,8 @@ class Fit:
         currency: What a header says about the currency.
         attribution: What a header says about the window of conversions.
         repeated: Headers of wanted columns that stand there more than once; the first is read.
+        twins: Field of numbers by the position of a further column of its header.
+        beside: Field of numbers by the position of a column right beside its own that has no header.
     """
 
     profile: Profile
@@ -36,6 +41,13 @@ class Fit:
     currency: str | None = None
     attribution: str | None = None
     repeated: tuple[str, ...] = ()
+    twins: Mapping[int, str] = field(default_factory=dict[int, str])
+    beside: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    @property
+    def further(self) -> tuple[int, ...]:
+        """Positions of columns that no field reads, and that may hold a part of one's figures."""
+        return (*self.twins, *self.beside)
 
 
 @dataclass(slots=True)
@@ -102,6 +114,7 @@ def fit(profile: Profile, record: int, cells: Sequence[str | None], chosen: Mapp
     if any(name not in columns for name in (*profile.anchors.required, *chosen)):
         return None
     anchors = (*profile.anchors.required, *profile.anchors.supporting)
+    twins, beside = _further(profile, names, columns)
     return Fit(
         profile=profile,
         record=record,
@@ -111,7 +124,22 @@ def fit(profile: Profile, record: int, cells: Sequence[str | None], chosen: Mapp
         currency=said["currency"].upper() if "currency" in said else None,
         attribution=said.get("attribution"),
         repeated=tuple(names.head[i] for i in sorted(names.repeated & set(columns.values()))),
+        twins=twins,
+        beside=beside,
     )
+
+
+def _further(profile: Profile, names: _Names, columns: Mapping[str, int]) -> tuple[dict[int, str], dict[int, str]]:
+    """Columns of the same header, and those without one right beside, of each field of numbers."""
+    heads = [header_name(cell) for cell in names.head]
+    twins: dict[int, str] = {}
+    beside: dict[int, str] = {}
+    for name, position in columns.items():
+        if profile.fields[name].kind in NUMBER_KINDS:
+            twins.update((i, name) for i, head in enumerate(heads) if i != position and head == heads[position])
+            empty = takewhile(lambda i: not heads[i], range(position + 1, len(heads)))
+            beside.update((i, name) for i in empty)
+    return twins, beside
 
 
 def _bound(profile: Profile, names: _Names, chosen: Mapping[str, str]) -> tuple[dict[str, int], dict[str, str]]:
@@ -150,7 +178,10 @@ def best_fit(fits: Iterable[Fit], file: str) -> Fit | None:
 def nearest(
     profiles: Iterable[Profile], records: Iterable[Sequence[str | None]]
 ) -> tuple[Profile, tuple[str, ...]] | None:
-    """The profile most of whose required columns some record has, and the names of those it lacks."""
+    """The profile most of whose required columns some record has, and the names of those it lacks.
+
+    Days, places and currencies stand in every table, and make none like another.
+    """
     best: tuple[float, Profile, tuple[str, ...]] | None = None
     profiles = list(profiles)
     # One common word, as Date, is no likeness, unless the user says which it is.
@@ -158,11 +189,13 @@ def nearest(
     listed = [_Names.of(cells) for cells in records]
     for profile in profiles:
         required = profile.anchors.required
+        telling = {name for name in required if profile.fields[name].kind not in _EVERYDAY}
         for names in listed:
             columns, _ = _bound(profile, names, {})
             missing = tuple(first_name(profile.fields[name]) for name in required if name not in columns)
             share = 1.0 - len(missing) / len(required)
-            if len(required) - len(missing) > least and (best is None or share > best[0]):
+            is_like = least < 0 or not telling.isdisjoint(columns)
+            if is_like and len(required) - len(missing) > least and (best is None or share > best[0]):
                 best = (share, profile, missing)
     return None if best is None else best[1:]
 

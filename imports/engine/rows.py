@@ -10,7 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout, matches
 from xbopt.imports.engine.other_rows import FORMULA
-from xbopt.imports.engine.reading import FIRST, Opened
+from xbopt.imports.engine.reading import FIRST, Opened, further
 from xbopt.imports.engine.repeated_orders import without_repeated
 from xbopt.imports.engine.settled import FIRST_DAY, Settled
 from xbopt.imports.engine.tally import Tally
@@ -18,6 +18,7 @@ from xbopt.imports.engine.targets import TargetMaker, expression
 from xbopt.imports.engine.text_rows import LONG, SHORT
 from xbopt.imports.engine.values import Answers, ValueReader
 from xbopt.imports.profile import Profile, Remark, TableKey
+from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.steps.step import StepContext
 
@@ -132,6 +133,9 @@ class RowReader:
         texts = texts.with_columns(layout.is_head().cum_sum().alias(FILE))
         texts = self._taken_out(texts, layout.is_head(), NO_DATA[2])
         if texts.height:
+            if not tally.seen:
+                tally.seen = True
+                tally.has_second_head = self._is_head(texts[:1])
             tally.short_at_end = bool(texts[SHORT][-1])
             tally.short += int(texts[SHORT].sum())
         texts = self._taken_out(texts, pl.col(LONG), LONG_ROW)
@@ -141,10 +145,30 @@ class RowReader:
             self.held += [held] if (held := rows.filter(layout.may_be_total())).height else []
             rows = rows.filter(~layout.may_be_total())
         self._add_sums(rows)
+        self._count_further(rows)
         if self.opened.source.container == "workbook":
             for name in layout.bound:
                 tally.unsaved[name] += int((rows[name] == FORMULA).sum())
         return layout.picked(rows)
+
+    def _is_head(self, row: pl.DataFrame) -> bool:
+        """Whether a row has words in all columns of numbers that it fills, and no day: the rest of a head."""
+        bound = self.layout.bound
+        filled = [name for name, column in bound.items() if column.kind in cells.NUMBER_KINDS and row[name][0]]
+        dated = any(re.search(r"\d", row[name][0] or "") for name in ("date", "time") if name in bound)
+        return bool(filled) and not dated and all(re.fullmatch(r"\D*\w\D*", str(row[name][0])) for name in filled)
+
+    def _count_further(self, rows: pl.DataFrame) -> None:
+        """Count figures beside those that are read: in columns of the same header, and in such without one."""
+        fit = self.opened.fit
+        for position in fit.further:
+            name = fit.twins.get(position) or fit.beside[position]
+            sign = self.settled.decimal_of(name)
+            figures = cells.numbers_of(cells.texts_of(rows[further(position)]), sign)
+            if position in fit.twins:
+                self.tally.twins[name] += int(figures.ne_missing(cells.numbers_of(rows[name], sign)).sum())
+            else:
+                self.tally.beside[name] += figures.count()
 
     def _add_sums(self, rows: pl.DataFrame) -> None:
         """Add up what rows of totals state: over the file, and by the text of the day."""
@@ -172,6 +196,24 @@ class RowReader:
         left = rows.filter(~which)
         self.tally.drop(rule, rows.height - left.height)
         return left
+
+    def refuse(self, code: str, message: str, accepted: str = "") -> None:
+        """Refuse the file, or note what was accepted.
+
+        Args:
+            code: For programs and ``--accept``.
+            message: What is the matter, and what to do.
+            accepted: What happens where it is accepted; empty where that mends nothing, so that nobody is led to it.
+
+        Raises:
+            RefusedFileError: The user does not accept it.
+        """
+        if code in self.answers.accept:
+            self.tally.asked.add(f"--accept {code}")
+            self.tally.note(code, f"Accepted: {message}")
+            return
+        remedy = f" To read it all the same: --accept {code}; {accepted}." if accepted else ""
+        raise RefusedFileError(self.opened.source.name, code, f"{message}{remedy}")
 
     def read_remark(self, remark: Remark, text: str) -> None:
         """Take up what a line beside the table says, if it is the one."""
@@ -218,6 +260,7 @@ class RowReader:
             if name not in STEPS:
                 raise UsageError(f"Profile {self.profile.id}: there is no step {name!r}; known: {', '.join(STEPS)}.")
             rows = STEPS[name](rows, context)
+        self.tally.asked.update({"--prices"} if context.used_prices else ())
         for rule, count in context.dropped.items():
             self.tally.drop(rule, count)
         for sentence, count in context.noted.items():
@@ -233,6 +276,8 @@ class RowReader:
             self.tally.no_money[table] += told[name].null_count()
 
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
+        if self.answers.prices and self.profile.names_prices:
+            self.tally.asked.add("--prices")
         made: dict[TableKey, pl.DataFrame] = {}
         used = pl.lit(value=False)
         for table, target in self.profile.tables.items():
@@ -243,7 +288,7 @@ class RowReader:
                 codes = self.answers.pseudonyms_of(made[table]["promotion"])
                 made[table] = made[table].with_columns(codes.alias("promotion"))
             self._count_unknown_money(table, made[table])
-            made[table] = _of_account(made[table], self.answers.account)
+            made[table] = self._of_account(made[table])
             used = used | of_table
         kept = rows.filter(used)
         rules = [target.dropped for target in self.profile.tables.values() if target.dropped]
@@ -253,17 +298,19 @@ class RowReader:
         self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
         return made
 
+    def _of_account(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows under the name of their account or shop: orders begin with it, media have it where they name none."""
+        account = self.answers.account
+        if account is None:
+            return rows
+        if "order_id" in rows.columns:
+            self.tally.asked.add("--account")
+            rows = rows.with_columns(pl.concat_str(pl.lit(f"{account}:"), "order_id").alias("order_id"))
+        if "account" in rows.columns and rows["account"].null_count():
+            self.tally.asked.add("--account")
+            rows = rows.with_columns(pl.col("account").fill_null(pl.lit(account)))
+        return rows
+
 
 _MONEY = {"media": "spend", "transactions": "net_revenue", "refunds": "amount"}
 """The column without which a row of a table counts for nothing."""
-
-
-def _of_account(rows: pl.DataFrame, account: str | None) -> pl.DataFrame:
-    """The rows under the name of their account or shop: orders begin with it, media have it where they name none."""
-    if account is None:
-        return rows
-    if "order_id" in rows.columns:
-        rows = rows.with_columns(pl.concat_str(pl.lit(f"{account}:"), "order_id").alias("order_id"))
-    if "account" in rows.columns:
-        rows = rows.with_columns(pl.col("account").fill_null(pl.lit(account)))
-    return rows

@@ -13,35 +13,21 @@ import polars as pl
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.tables.country_names import country_code
-from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.one_file import import_one
-from xbopt.imports.engine.overlaps import counted_once
-from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
+from xbopt.imports.engine.privacy import LazyKey
 from xbopt.imports.engine.reading import open_file
-from xbopt.imports.engine.same_facts import TWO_SOURCES
+from xbopt.imports.engine.together import Options, Together
 from xbopt.imports.engine.values import Answers
-from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import Profile, TableKey
 from xbopt.imports.profile_files import load_profiles, user_folder
-from xbopt.imports.provenance import MIXED, NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
-from xbopt.imports.rates import main_currency, unrated
-from xbopt.imports.refusals import RefusedFileError
+from xbopt.imports.provenance import NAME, FileRecord, Provenance, read_provenance
+from xbopt.imports.rates import main_currency
 from xbopt.imports.steps.step import Prices
-from xbopt.imports.tables import TABLES, TableName
+from xbopt.imports.tables import TABLES
 from xbopt.imports.undescribed import undescribed
 
 DEFAULT_K = 5
-PANEL = "panel.parquet"
-_MOST_PANEL_ROWS = 1_000_000
-_RATES_WANTED = (
-    "Import a file of rates with them, --rates eurofxref-hist.zip of the European Central Bank, or a table with the "
-    "columns date, currency, per_euro. To take the mean rate of each year instead: --accept mixed_currencies."
-)
-_RARE_WORDS = (
-    "{count:,} article numbers hold a word that fewer than {k} customers bought. They stay, since costs and stock are "
-    "joined by them; see that none names a person."
-)
 Progress = Callable[[str, int, int], None]
 
 
@@ -161,12 +147,18 @@ def import_files(
         raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
     _check_call(files, known, profile, columns, currency, zone)
     before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
-    lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
+    lazy_key = LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
         currency=currency, zone=zone, account=account, prices=prices, channels=channels or {},
         countries=_codes(countries or {}),
         pseudonyms_of=lazy_key.pseudonyms_of, accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
+    said = {
+        "--currency": currency, "--zone": zone, "--account": account, "--prices": prices,
+        "--channel-map": channels, "--country-map": countries, "--decimal": decimal, "--dates": dates,
+        **{f"--accept {code}": code for code in answers.accept},
+    }  # fmt: skip
+    options = Options(said=[option for option, value in said.items() if value])
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
     with tempfile.TemporaryDirectory(prefix="xbopt-import-") as scratch:
         parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = _parts_before(folder, before)
@@ -181,31 +173,18 @@ def import_files(
                 repeated.append(path.name)
                 continue
             seen[opened.source.sha256] = path.name
-            record, tables = import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
+            record, tables = import_one(opened, answers, Path(scratch) / str(i), decimal, dates, options.asked)
             records.append(record)
             for table, part in tables.items():
                 parts.setdefault(table, []).append((record.source, part))
         if on_progress is not None:
             on_progress("", len(listed), len(listed))
-        provenance = _write(folder, parts, before, records, lazy_key, k, answers.accept)
+        together = Together(folder=folder, before=before, records=records, key=lazy_key, k=k, options=options)
+        provenance = together.write(parts)
     return ImportResult(
         folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
         key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
     )  # fmt: skip
-
-
-@dataclass(slots=True)
-class _LazyKey:
-    """The key, made once a customer is met."""
-
-    file: Path
-    folder: Path
-    made: Pseudonyms | None = None
-
-    def pseudonyms_of(self, customers: pl.Series) -> pl.Series:
-        if self.made is None:
-            self.made = pseudonyms(self.file, into=self.folder)
-        return self.made.of(customers)
 
 
 def _check_call(
@@ -258,80 +237,3 @@ def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple
                     (source or "", rows.filter(pl.col("source").eq_missing(pl.lit(source, dtype=pl.String))))
                 )
     return parts
-
-
-def _write(
-    folder: Path,
-    parts: Mapping[TableKey, Sequence[tuple[str, pl.LazyFrame]]],
-    before: Provenance,
-    records: Sequence[FileRecord],
-    key: _LazyKey,
-    k: int,
-    accept: frozenset[str],
-) -> Provenance:
-    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
-    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
-        raise UsageError(
-            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
-            "key file of then (--key-file), or import into a new folder."
-        )
-    tables: dict[TableName, pl.LazyFrame] = {}
-    overlaps: list[Overlap] = []
-    emptied, renamed, rare, small = 0, 0, 0, ()
-    names = {each.source: each.file for each in (*before.files, *records)}
-    for table, of_table in parts.items():
-        once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
-        overlaps += once.overlaps
-        rows = once.rows
-        if table == "transactions" and k > 1:
-            done = coarsened(rows, k)
-            rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
-            rare = done.rare_words
-        tables[table] = rows
-    counts: dict[TableName, int] = {
-        name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
-    }
-    panel, notes = _panel(tables, counts)
-    if (lacking := unrated({str(name): rows for name, rows in tables.items()})) is not None:
-        if MIXED not in accept and not before.accepts_mixed:
-            raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
-        notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
-    if rare:
-        notes = (*notes, Note(code="rare_article_words", message=_RARE_WORDS.format(k=k, count=rare)))
-    provenance = Provenance(
-        files=(*before.files, *records),
-        tables={str(name): rows for name, rows in counts.items()},
-        overlaps=(*before.overlaps, *overlaps),
-        notes=notes,
-        privacy=Privacy(
-            key_fingerprint=fingerprint,
-            k=k,
-            rows_coarsened=before.privacy.rows_coarsened + emptied,
-            texts_replaced=before.privacy.texts_replaced + renamed,
-            small_countries=small,
-        ),
-    )
-    write_tables(folder, tables, provenance)
-    if panel is None:
-        # A panel of fewer files would contradict the tables.
-        (folder / PANEL).unlink(missing_ok=True)
-    else:
-        write_panel(panel, folder / PANEL)
-    return provenance
-
-
-def _panel(
-    tables: Mapping[TableName, pl.LazyFrame], counts: Mapping[TableName, int]
-) -> tuple[pl.DataFrame | None, tuple[Note, ...]]:
-    """The panel of orders and media, and what to say about it; None where they allow none."""
-    if not {"transactions", "media"} <= counts.keys():
-        return None, ()
-    if counts["transactions"] > _MOST_PANEL_ROWS:
-        said = f"No panel is written for more than {_MOST_PANEL_ROWS:,} lines of orders; xbopt calibrate makes its own."
-        return None, (Note(code="no_panel", message=said),)
-    try:
-        whole = {str(name): rows.collect() for name, rows in tables.items()}
-        made = build_panel(whole, currency=main_currency(whole))
-    except UsageError as error:
-        return None, (Note(code="no_panel", message=f"No panel was made of these tables. {error}"),)
-    return made.frame, tuple(Note(code=note.code, message=note.sentence, rows=note.count) for note in made.notes)

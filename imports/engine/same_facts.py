@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from xbopt.imports.engine.canonical import KEYS
+from xbopt.imports.engine.identity import Identified, told_sku
 from xbopt.imports.profile import TableKey
 from xbopt.imports.refusals import RefusedFileError
 
@@ -32,8 +32,9 @@ _WHAT = {
 
 def check_same(
     table: TableKey,
-    parts: Sequence[tuple[str, pl.LazyFrame]],
+    told: Identified,
     several: pl.DataFrame,
+    order: Sequence[str],
     names: Mapping[str, str],
     *,
     same_customers: bool = True,
@@ -44,8 +45,9 @@ def check_same(
 
     Args:
         table: The table.
-        parts: Name of the source and its rows.
+        told: Its rows, and what identifies them.
         several: Keys that more than one source holds.
+        order: Sources as they were read.
         names: File by source.
         same_customers: Whether a customer has one pseudonym in all parts.
 
@@ -53,12 +55,11 @@ def check_same(
         RefusedFileError: They disagree; ``code`` is `TWO_SOURCES`.
     """
     if table == "transactions":
-        apart = _orders_apart(parts, several, same_customers=same_customers)
+        apart = _orders_apart(told.rows, several, same_customers=same_customers)
     elif table in _FIGURE:
-        apart = _figures_apart(table, parts, several)
+        apart = _figures_apart(_FIGURE[table], told, several)
     else:
         return
-    order = [source for source, _ in parts]
     for one, another, count, other in apart.sort("source", "other").iter_rows():
         if 2 * other >= count:
             a, b = sorted((one, another), key=order.index)
@@ -67,10 +68,10 @@ def check_same(
             raise RefusedFileError("", TWO_SOURCES, said + remedy)
 
 
-def _figures_apart(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]], several: pl.DataFrame) -> pl.DataFrame:
+def _figures_apart(figure: str, told: Identified, several: pl.DataFrame) -> pl.DataFrame:
     """Columns source, other, figures in common and how many differ, of each pair of sources."""
-    keys, figure = list(KEYS[table]), _FIGURE[table]
-    rows = pl.concat([part.select(*keys, "source", figure) for _, part in parts])
+    keys = list(told.keys)
+    rows = told.rows.select(*keys, "source", figure)
     held = (
         rows.join(several.lazy(), on=keys, how="semi", nulls_equal=True)
         .group_by(*keys, "source")
@@ -94,15 +95,14 @@ def _figures_apart(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]], s
     )
 
 
-def _orders_apart(
-    parts: Sequence[tuple[str, pl.LazyFrame]], several: pl.DataFrame, *, same_customers: bool
-) -> pl.DataFrame:
+def _orders_apart(rows: pl.LazyFrame, several: pl.DataFrame, *, same_customers: bool) -> pl.DataFrame:
     """Columns source, other, orders in common and how many of them are two, of each pair of sources."""
-    told = ("order_id", "source", "date", "customer", "country", "sku", "quantity", "unit_price")
+    columns = ("order_id", "source", "date", "customer", "country", "sku", "quantity", "unit_price")
     line = pl.struct("sku", "quantity", "unit_price").hash().unique().alias("__lines")
     held = (
-        pl.concat([part.select(told) for _, part in parts])
+        rows.select(columns)
         .join(several.lazy(), on="order_id", how="semi", nulls_equal=True)
+        .with_columns(told_sku("order_id").alias("sku"))
         .group_by("order_id", "source")
         .agg(pl.col("date").min(), pl.col("customer", "country").drop_nulls().first(), line)
     )

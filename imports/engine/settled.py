@@ -36,6 +36,7 @@ class Settled:
         dates: The form of each field of days or times.
         currency: The currency that signs in the amounts prove; None where they prove none.
         assumed: What was assumed for it, as sentences.
+        asked: Options of the command line whose answer was taken.
     """
 
     decimal: Decimal
@@ -43,6 +44,7 @@ class Settled:
     dates: Mapping[str, DateForm]
     currency: str | None
     assumed: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset()
 
     def decimal_of(self, name: str) -> Decimal:
         """The decimal sign of a field's column."""
@@ -91,16 +93,20 @@ class Survey:
             RefusedFileError: The file mixes currencies, or forms of dates.
         """
         assumed: list[str] = []
+        asked: set[str] = set()
         proven = self._currency(file)
         fixed: Decimal | None = "." if machine_numbers else self.profile.decimal
         one_sign: Mapping[str, Decimal] = {}
-        main, others = (fixed, one_sign) if fixed is not None else self._numbers.settle(file, decimal, assumed)
+        main, others = (fixed, one_sign) if fixed is not None else self._numbers.settle(file, decimal, assumed, asked)
         return Settled(
             decimal=main,
             decimals=others,
-            dates={name: self._date_form(file, name, self.currency or proven, dates, assumed) for name in self.days},
+            dates={
+                name: self._date_form(file, name, self.currency or proven, dates, assumed, asked) for name in self.days
+            },
             currency=proven,
             assumed=tuple(assumed),
+            asked=frozenset(asked),
         )
 
     def _currency(self, file: str) -> str | None:
@@ -117,7 +123,9 @@ class Survey:
             )
         return next(iter(common)) if len(common) == 1 else None
 
-    def _date_form(self, file: str, name: str, currency: str | None, order: str | None, assumed: list[str]) -> DateForm:
+    def _date_form(
+        self, file: str, name: str, currency: str | None, order: str | None, assumed: list[str], asked: set[str]
+    ) -> DateForm:
         texts = self.days[name]
         if not texts:
             return FORMS[0]
@@ -130,6 +138,8 @@ class Survey:
         if {form.name for form in forms} <= _SERIALS:
             assumed.append(f"Numbers in {name} are read as days since 1900, as Excel counts them on Windows.")
             return forms[0]
+        if order is not None:
+            asked.add("--dates")
         wanted = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY"}.get(order or fixed or "")
         if order is None and fixed is not None:
             assumed.append(f"Dates in {name} are read as {wanted}, as is usual in files of {self.profile.title}.")
@@ -137,6 +147,7 @@ class Survey:
         usual = _ORDER_BY_CURRENCY.get(currency or "")
         if wanted is None and usual is not None and (usual == "MM/DD/YYYY" or not self.halves):
             wanted = usual
+            asked.add("--currency")
             assumed.append(f"Dates in {name} are read as {wanted}, as is usual where {currency} is paid.")
         found = [form for form in forms if form.name == wanted]
         if not found:

@@ -41,6 +41,11 @@ class Tally:
         currencies: Currencies of the rows.
         zones: Zones of the rows.
         stated: What lines above or below the table say: currency, zone.
+        twins: Rows in which a column has another figure than a further one of its header, by field.
+        beside: Numbers in columns without a header, by the field right beside.
+        seen: Whether any row was there.
+        has_second_head: Whether the first row has words where numbers should be, and no day.
+        asked: Options of the command line whose answer was taken.
     """
 
     read: int = 0
@@ -73,6 +78,11 @@ class Tally:
     currencies: set[str] = field(default_factory=set[str])
     zones: set[str] = field(default_factory=set[str])
     stated: dict[str, str] = field(default_factory=dict[str, str])
+    twins: Counter[str] = field(default_factory=Counter[str])
+    beside: Counter[str] = field(default_factory=Counter[str])
+    seen: bool = False
+    has_second_head: bool = False
+    asked: set[str] = field(default_factory=set[str])
 
     def drop(self, rule: str, rows: int) -> None:
         """Count rows that are left out."""

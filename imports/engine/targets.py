@@ -115,7 +115,10 @@ class TargetMaker:
             window = self.opened.fit.attribution or profile.attribution or None
             filled["attribution"] = pl.col("attribution").fill_null(pl.lit(window, dtype=pl.String()))
             filled["channel"] = self._channel()
+            if rows.select(pl.any_horizontal(pl.lit(value=False), *self._mapped().values()).any()).item():
+                self.tally.asked.add("--channel-map")
             if self.countries:
+                self.tally.asked.add("--country-map")
                 by_name = countries_of(rows["campaign"], self.countries)
                 self.tally.placed += int((rows["country"].is_null() & by_name.is_not_null()).sum())
                 self.tally.unplaced += int((rows["country"].is_null() & by_name.is_null()).sum())
@@ -156,13 +159,19 @@ class TargetMaker:
         """The seller's own channel: by the longest start of a campaign, else by platform, else the platform itself."""
         platform = pl.col("platform").fill_null(self.profile.platform)
         channel = pl.coalesce(pl.col("channel"), platform)
-        names = sorted(self.channels.items(), key=lambda each: len(each[0]))
-        for name, own in names:
-            channel = pl.when(platform.str.to_lowercase() == name.casefold()).then(pl.lit(own)).otherwise(channel)
-        for start, own in names:
-            starts = pl.col("campaign").str.to_lowercase().str.starts_with(start.casefold()).fill_null(value=False)
-            channel = pl.when(starts).then(pl.lit(own)).otherwise(channel)
+        for (_, name), mapped in self._mapped().items():
+            channel = pl.when(mapped).then(pl.lit(self.channels[name])).otherwise(channel)
         return channel
+
+    def _mapped(self) -> dict[tuple[bool, str], pl.Expr]:
+        """Which rows are of a platform, and which of a campaign, that the user maps; the last one counts."""
+        names = sorted(self.channels, key=len)
+        platform = pl.col("platform").fill_null(self.profile.platform).str.to_lowercase()
+        campaign = pl.col("campaign").str.to_lowercase().fill_null("")
+        return {
+            **{(False, name): platform == name.casefold() for name in names},
+            **{(True, name): campaign.str.starts_with(name.casefold()) for name in names},
+        }
 
     def _check_zone(self, rows: pl.DataFrame) -> None:
         if "zone" not in rows.columns or not rows["zone"].null_count():

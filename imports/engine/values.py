@@ -10,7 +10,13 @@ import polars as pl
 from xbopt.core.tables.country_names import country_code
 from xbopt.imports.countries import marketplace_country
 from xbopt.imports.engine import cells
-from xbopt.imports.engine.contacts import has_contact, is_contact, is_place, without_long_numbers
+from xbopt.imports.engine.contacts import (
+    has_contact,
+    is_contact,
+    is_order_number,
+    is_place,
+    without_long_numbers,
+)
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -20,6 +26,9 @@ from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.step import Prices
 
 _DAMAGED = r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
+_ORDER_WORDS = (
+    "Order numbers that hold a word, as a name may be, got a pseudonym; the same number has the same in every file."
+)
 _KINDS: Mapping[FieldKind, pl.DataType] = {
     "date": pl.Date(), "time": pl.Datetime("us"), "hour": pl.Int8(), "money": pl.Float64(), "number": pl.Float64(),
     "count": pl.Float64(), "flag": pl.Boolean(),
@@ -62,14 +71,12 @@ class ValueReader:
         settled: How its cells are to be read.
         answers: What the user says about it.
         tally: Where cells are counted that cannot be read.
-        asked_currency: Whether amounts got the currency that the user named, because the file names none.
     """
 
     opened: Opened
     settled: Settled
     answers: Answers
     tally: Tally
-    asked_currency: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -163,18 +170,23 @@ class ValueReader:
             texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
             short = texts.str.contains(cells.RUINED_ID).any()
             how = "as 5.76E+17" if short else "to 15 digits" if cells.are_rounded(texts) else ""
-            if how and "ruined_ids" not in self.answers.accept:
-                raise RefusedFileError(
-                    self.opened.source.name,
-                    "ruined_ids",
+            if how:
+                said = (
                     f"The ids in column {self.header(name)!r} were shortened by a spreadsheet ({how}), so that "
-                    "different ones became alike. Export the file again, and do not open it in a spreadsheet before.",
+                    "different ones became alike. Export the file again, and do not open it in a spreadsheet before."
                 )
+                if "ruined_ids" not in self.answers.accept:
+                    raise RefusedFileError(self.opened.source.name, "ruined_ids", said)
+                self.tally.asked.add("--accept ruined_ids")
+                self.tally.note("ruined_ids", f"Accepted: {said}")
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
         if kind == "id":
             personal = is_contact(texts)
             self.tally.contacts += int(personal.sum())
+            if name == "order_id" and (worded := int((~personal & ~is_order_number(texts)).sum())):
+                self.tally.note("order_words", _ORDER_WORDS, worded)
+                personal |= ~is_order_number(texts)
             if not personal.any():
                 return texts
             # Rows are joined by ids, so that these get another name and are not emptied.
@@ -215,6 +227,8 @@ class ValueReader:
                 else rows.with_columns(pl.coalesce("zone", _offset_text()).alias("zone"))
             )
             rows = rows.drop("__offset")
+        if asked and not fixed and rows["zone"].null_count():
+            self.tally.asked.add("--zone")
         return rows.with_columns(pl.col("zone").fill_null(pl.lit(fixed or asked, dtype=pl.String())))
 
     def _moved(self, rows: pl.DataFrame, zone: str, fixed: str | None) -> pl.DataFrame:
@@ -235,6 +249,8 @@ class ValueReader:
         there = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
         rows = rows.with_columns(there.alias("__there"))
         knows = pl.col("__there").is_not_null()
+        if rows["__there"].count():
+            self.tally.asked.add("--zone")
         if fixed not in (None, zone) and (kept := rows.filter(~knows & pl.col("date").is_not_null()).height):
             said = f"Days without a time of day stay days of {fixed}; only a moment can be moved to another zone."
             self.tally.note("days_not_moved", said, kept)
@@ -248,13 +264,15 @@ class ValueReader:
 
     def _with_currency(self, rows: pl.DataFrame) -> pl.DataFrame:
         stated = self.tally.stated.get("currency")
-        whole = self.opened.fit.currency or stated or self.settled.currency or self.answers.currency
+        whole = self.opened.fit.currency or stated or self.settled.currency
         own = pl.col("currency") if "currency" in rows.columns else pl.lit(None, dtype=pl.String())
         if "currency" in Layout(self.opened).bound:
-            whole = self.answers.currency
+            whole = None
         rows = rows.with_columns(own.alias("currency"))
-        self.asked_currency |= whole == self.answers.currency and rows["currency"].null_count() > 0
-        return rows.with_columns(pl.col("currency").fill_null(pl.lit(whole, dtype=pl.String())))
+        if whole is None and self.answers.currency and rows["currency"].null_count():
+            self.tally.asked.add("--currency")
+        filled = pl.lit(whole or self.answers.currency, dtype=pl.String())
+        return rows.with_columns(pl.col("currency").fill_null(filled))
 
 
 def _constant(column: ProfileField, height: int) -> pl.Series:

@@ -39,8 +39,11 @@ def shopify_order_money(frame: pl.DataFrame, context: StepContext) -> pl.DataFra
     rows = rows.with_columns(_agrees=agrees.fill_null(value=True), _off=pl.when(agrees).then(missing).otherwise(stated))
     context.note_trap("order_changed", rows.filter(~pl.col("_agrees"))["order_id"].n_unique())
     rows = rows.with_columns(
-        _after=pl.col("_gross") - pl.col("_line") - pl.col("_off") * pl.col("_part"), tax_inside=_tax_inside(context)
+        _after=pl.col("_gross") - pl.col("_line") - pl.col("_off") * pl.col("_part"), tax_inside=_tax_inside()
     )
+    if context.prices is not None and rows["tax_inside"].null_count():
+        context.used_prices = True
+        rows = rows.with_columns(pl.col("tax_inside").fill_null(context.prices == "with-tax"))
     base = pl.sum_horizontal("subtotal", "shipping")
     within = (
         pl.when(pl.col("tax_inside") & (base > 0))
@@ -57,15 +60,8 @@ def shopify_order_money(frame: pl.DataFrame, context: StepContext) -> pl.DataFra
     ).drop("_gross", "_line", "_whole", "_off_lines", "_lines", "_part", "_agrees", "_off", "_after")
 
 
-def _tax_inside(context: StepContext) -> pl.Expr:
+def _tax_inside() -> pl.Expr:
     """Whether prices contain the taxes: False where there are none, empty where the total leaves it open."""
     base = pl.sum_horizontal("subtotal", "shipping", "duties")
     inside, on_top = (pl.col("total") - base).abs() <= CENT, (pl.col("total") - base - pl.col("taxes")).abs() <= CENT
-    answer = {"with-tax": True, "without-tax": False}.get(context.prices or "")
-    return (
-        pl.when(pl.col("taxes").fill_null(0.0) <= CENT)
-        .then(pl.lit(value=False))
-        .when(inside != on_top)
-        .then(inside)
-        .otherwise(pl.lit(answer, dtype=pl.Boolean))
-    )
+    return pl.when(pl.col("taxes").fill_null(0.0) <= CENT).then(pl.lit(value=False)).when(inside != on_top).then(inside)

@@ -19,6 +19,7 @@ class StepContext:
     Attributes:
         profile: The format.
         prices: Whether prices contain the tax, where the user said so.
+        used_prices: Whether a step took that answer for some row.
         dropped: Rows that steps took out, by rule; a rule is a few words as 'summary of an order'.
         noted: Rows that a note of the step holds for, by sentence.
         trapped: Rows (or orders) that one of `TRAPS` holds for, by its code.
@@ -26,6 +27,7 @@ class StepContext:
 
     profile: Profile
     prices: Prices | None = None
+    used_prices: bool = False
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     noted: dict[str, int] = field(default_factory=dict[str, int])
     trapped: dict[str, int] = field(default_factory=dict[str, int])

@@ -39,16 +39,17 @@ def tax_by_rate(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
     rows = rows.with_columns(_share=pl.when(is_of_paid).then(of_paid).otherwise(tax / price))
     to_inside = (pl.col("_share") - inside).abs()
     to_top = pl.min_horizontal((tax / price - rate).abs(), (of_paid - rate).abs())
-    answer = {"with-tax": True, "without-tax": False}.get(context.prices or "")
     verdict = (
         pl.when(to_inside * _NEARER < to_top)
         .then(pl.lit(value=True))
         .when(to_top * _NEARER < to_inside)
         .then(pl.lit(value=False))
-        .otherwise(pl.lit(answer, dtype=pl.Boolean))
     )
     rows = rows.with_columns(_verdict=pl.when(~pl.col("tax_is_inside")).then(pl.lit(value=False)).otherwise(verdict))
     is_open = taxed & pl.col("_verdict").is_null()
+    if context.prices is not None and rows.filter(is_open).height:
+        context.used_prices = True
+        rows = rows.with_columns(pl.col("_verdict").fill_null(context.prices == "with-tax"))
     context.note_trap("tax_by_law", rows.filter(is_open & pl.col("tax_is_inside").is_not_null()).height)
     context.note_trap("tax_on_top", rows.filter(is_open & pl.col("tax_is_inside").is_null()).height)
     is_inside = pl.coalesce("_verdict", "tax_is_inside").fill_null(value=False)
@@ -66,7 +67,9 @@ def tax_by_answer(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
     if context.prices != "with-tax":
         if context.prices is None:
             context.note_trap("tax_not_in_file", frame.height)
+        context.used_prices |= context.prices is not None
         return frame.with_columns(tax_share=pl.lit(0.0))
+    context.used_prices = True
     inside = pl.col("tax_rate") / (1 + pl.col("tax_rate"))
     rows = _rated(frame).with_columns(tax_share=pl.when(~pl.col("tax_is_inside")).then(0.0).otherwise(inside))
     context.note_trap("tax_rate_missing", rows["tax_share"].null_count())
@@ -79,6 +82,8 @@ def _rated(frame: pl.DataFrame) -> pl.DataFrame:
 
     Added are ``tax_rate`` and ``tax_is_inside``; empty where none is known.
     """
+    if "country" not in frame.columns:
+        frame = frame.with_columns(country=pl.lit(None, dtype=pl.String))
     month = pl.col("date").dt.month_start()
     pairs = frame.select("country", _month=month).unique().drop_nulls()
     taxes = [_tax(country, first) for country, first in pairs.iter_rows()]

@@ -98,6 +98,20 @@ def test_nobody_is_led_to_accept_what_that_does_not_mend(tmp_path: Path, code: s
     assert "--accept" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("Bestellnummer,Datum,Kunde,Land,Artikelnummer,Menge,Preis", "unit_price=Price,quantity=Pieces for orders"),
+        ("Order,Refund date,Refund amount,Currency,Email", "amount=Paid for refunds"),
+    ],
+)
+def test_a_table_of_ones_own_is_like_no_format_for_its_days_and_countries(tmp_path: Path, head: str, said: str) -> None:
+    (tmp_path / "own.csv").write_text(f"{head}\n" + ",".join("1" * (head.count(",") + 1)) + "\n", encoding="utf-8")
+    with pytest.raises(UnreadFileError, match=said) as caught:
+        import_files([tmp_path / "own.csv"], into=tmp_path / "data")
+    assert "nearest" not in str(caught.value)
+
+
 def test_a_column_of_texts_with_another_decimal_sign_is_read_by_its_own(tmp_path: Path) -> None:
     text = SPREADSHEET.replace("Price\n", "Price;Discount\n").replace(",50\n", ",50;0.25\n")
     orders = run(tmp_path, text, **{**OPTIONS, "columns": {**ROLES, "discount": "Discount"}})

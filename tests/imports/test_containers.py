@@ -99,7 +99,7 @@ def test_every_container_gives_the_same_orders(tmp_path: Path, kind: str) -> Non
 
 @pytest.mark.parametrize(
     "below",
-    ["", "Total,,,\n", "short\n,,,,\n", '"open"x,2026-09-05,1,2.00,y\n'],
+    ["", "Total,,,\n", "short\n,,,,\n", '"A3"x,2026-09-05,1,2.00,y\n'],
     ids=["plain", "footer", "short", "odd"],
 )
 def test_the_fast_reader_reads_what_the_careful_one_reads(

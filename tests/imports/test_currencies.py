@@ -143,12 +143,28 @@ def test_rates_known_pass_and_the_same_turned_round_do_not() -> None:
         rate = reference_rate("EUR", currency, 2026) or 1.0
         table = pl.DataFrame({"date": days, "currency": [currency] * 28, "per_euro": [rate] * 28})
         assert check_rates(table) == RateCheck(doubts=(), unknown=())
-        if max(rate, 1.0 / rate) < 2.0:
+        if currency == "EUR":
             continue
         (doubt,) = check_rates(table.with_columns(per_euro=1.0 / pl.col("per_euro"))).doubts
         assert "turned round" in doubt.sentence
+        if max(rate, 1.0 / rate) < 2.0:
+            continue
         (doubt,) = check_rates(table.with_columns(per_euro=100.0 * pl.col("per_euro"))).doubts
         assert doubt.kind == "far"
+
+
+@pytest.mark.parametrize(
+    ("currency", "day", "rate"),
+    [
+        ("USD", date(2022, 9, 28), 0.9565),  # the lowest day, of a mean of 1.053
+        ("USD", date(2000, 10, 26), 0.8252),  # long before the first mean known, which is above 1
+        ("CHF", date(2023, 1, 3), 1.004),  # of a mean of 0.972
+        ("CHF", date(2021, 3, 1), 1.11),
+    ],
+)
+def test_a_rate_that_crossed_1_is_not_taken_for_a_turned_one(currency: str, day: date, rate: float) -> None:
+    table = pl.DataFrame({"date": [day], "currency": [currency], "per_euro": [rate]})
+    assert not check_rates(table).doubts
 
 
 @pytest.mark.parametrize(
@@ -157,6 +173,7 @@ def test_rates_known_pass_and_the_same_turned_round_do_not() -> None:
         ("USD", lambda _: "0", "rates_not_positive", "not above 0"),
         ("USD", lambda n: "-1.25" if n == 3 else "1.25", "rates_not_positive", "1 rates"),
         ("JPY", lambda _: "0.00625", "doubtful_rates", r"turned round.*160.*--accept doubtful_rates"),
+        ("USD", lambda _: "0.8", "doubtful_rates", r"turned round.*as 1\.25"),
         ("USD", lambda _: "110", "doubtful_rates", "100 times off"),
         ("USD", lambda n: "0.01" if n == 7 else "1.1", "doubtful_rates", "1 days are far from the others"),
     ],

@@ -344,15 +344,3 @@ def test_streets_and_telephones_in_columns_of_goods_are_in_no_file(
     assert orders is not None
     assert orders["sku"].n_unique() == 1
     assert orders["sku"].null_count() == 0
-
-
-def test_words_of_article_numbers_that_few_bought_are_counted_and_stay() -> None:
-    skus = [*["MUG-BLUE"] * 5, "MUG-SMITH", "MUG-AB12"]
-    orders = pl.DataFrame(
-        {"customer": [str(n) for n in range(7)], "order_id": [str(n) for n in range(7)], "country": "DE",
-         "region": None, "sku": skus, "product": "Mug"},
-        schema_overrides={"region": pl.String},
-    )  # fmt: skip
-    found = coarsened(orders.lazy(), 5)
-    assert found.rare_words == 1
-    assert found.rows.collect()["sku"].to_list() == skus

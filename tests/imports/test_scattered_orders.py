@@ -16,7 +16,7 @@ Row = tuple[str, str, str, float]
 
 
 def _rows(importing: Importing, lines: list[str], name: str) -> list[Row]:
-    made = importing("\n".join([HEAD, *lines, ""]), name=name)
+    made = importing("\n".join([HEAD, *lines, ""]), name=name, k=0)
     return sorted(made.rows("transactions", "order_id", "sku", "currency", "net_revenue"))
 
 
