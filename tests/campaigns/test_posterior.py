@@ -146,9 +146,12 @@ def test_joint_draws_carry_what_is_told_over_to_what_they_tie_it_to(tmp_path):
 @pytest.mark.statistical
 @pytest.mark.parametrize("books", ["full", "exports"])
 def test_intervals_hold_the_truth_as_often_as_they_say(quickstart, books):
-    """Over 100 campaigns of known truth 90 % intervals cover 85 to 95 %, and are far narrower than before."""
+    """90 % intervals of 40 campaigns of known truth, and they are far narrower than before.
+
+    Six returns a campaign count as three: their errors hang together. Of 120, three standard errors are 0.08.
+    """
     plan, inside, left = built_in_policy("baseline", quickstart), [], []
-    for world in range(100):
+    for world in range(40):
         told, planned, _, run = play_campaign(quickstart, 14, world=world, seed=300 + world, policy=plan)
         part = told if books == "full" else [told[0], *[exports_of(day) for day in told[1:]]]
         tracked = track(quickstart, part, planned)
@@ -157,5 +160,5 @@ def test_intervals_hold_the_truth_as_often_as_they_say(quickstart, books):
         real = ratio(truth.returns, played_along(tracked, average_world(), 1).returns)[0]
         inside.append((found.returns.low <= real) & (real <= found.returns.high))
         left.append(found.returns.left)
-    assert 0.85 <= np.mean(inside) <= 0.95
+    assert 0.82 <= np.mean(inside) <= 0.98
     assert np.mean(left) < 0.4
