@@ -92,6 +92,7 @@ class CampaignBook:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._kept: dict[str, CampaignRecord] = {}
+        self._seen: dict[str, int] = {}
 
     def names(self) -> tuple[str, ...]:
         """Names of all campaigns, in the order in which they began."""
@@ -104,17 +105,21 @@ class CampaignBook:
             StoreError: The store cannot be read.
             CampaignRecordError: What stands there cannot be read, or contradicts itself.
         """
-        record = self._kept.get(name)
+        record, seq = self._kept.get(name), self._seen.get(name, 0)
         while True:
             number = 0 if record is None else record.number
             places: list[Place] = [("campaign", campaign_key(name, number + 1 + n)) for n in range(_CHUNK)]
             found = self._store.find_all(places)
-            for place in places:
-                if place not in found:
-                    break
-                record = _read(record, name, found[place])
+            for n, place in enumerate(places[: len(found)]):
+                # Events are added one after the other, so a gap or another order is the work of somebody else.
+                if place not in found or found[place].seq <= seq:
+                    raise CampaignRecordError(
+                        f"Event {number + 1 + n} of {name} is {'gone' if place not in found else 'out of its place'}: "
+                        "the store was changed. xbopt decisions verify says where."
+                    )
+                record, seq = _read(record, name, found[place]), found[place].seq
             if record is not None:
-                self._kept[name] = record
+                self._kept[name], self._seen[name] = record, seq
             if len(found) < _CHUNK:
                 return record
 
@@ -219,7 +224,7 @@ class CampaignBook:
             _check_open(record, asked, today)
             beside = asked.beside
             entries = tuple(NewEntry(one.kind, one.key, one.payload, identity=one.identity) for one in beside)
-            return WithEntries(Approved(proposal=proposal), entries)
+            return WithEntries(Approved(proposal=proposal, digest=asked.digest), entries)
 
         return self.add(name, approved, actor=actor, request=request, digest=digest)
 
@@ -244,7 +249,7 @@ class CampaignBook:
                 f"Somebody else did something with the campaign {name} at the same moment; nothing of this was "
                 "stored. Look at its status, and ask again."
             )
-        self._kept[name] = made
+        self._kept[name], self._seen[name] = made, stored[0].seq
         return made
 
 

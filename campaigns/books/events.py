@@ -161,9 +161,16 @@ class Proposed(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Approved(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
-    """A proposal became the plan of its days, and its money is committed."""
+    """A proposal became the plan of its days, and its money is committed.
+
+    Attributes:
+        proposal: Its name.
+        digest: SHA-256 of what was proposed, so that no other proposal of that name is approved by it; empty in stores
+            from before.
+    """
 
     proposal: str
+    digest: bytes = b""
 
 
 class BookedFile(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -3,20 +3,17 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.books.events import (
     Approved,
-    BesideEntry,
     Booked,
     Closed,
     Decided,
     Event,
     Opened,
-    PlanBytes,
     Proposed,
     RolledOut,
     ToldActuals,
@@ -26,6 +23,7 @@ from xbopt.campaigns.books.events import (
 )
 from xbopt.campaigns.books.known_days import KnownDays
 from xbopt.campaigns.books.ledger import Ledger
+from xbopt.campaigns.books.proposals import Proposal
 from xbopt.campaigns.books.scenario_bytes import unpacked_scenario
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -33,37 +31,6 @@ from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.store.entries import CampaignEntry
-
-ProposalState = Literal["open", "approved", "superseded"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What was proposed, and what became of it.
-
-    Attributes:
-        id: Its name.
-        days: The decisions of its days.
-        by: Who proposed it.
-        at_us: When.
-        knows_until: Number of days that were known.
-        figures: What was said of it, as JSON.
-        beside: Entries that are stored when it is approved.
-        around: The plan that it was found from where that is a new one.
-        state: ``open`` until it is approved, or another proposal takes its place.
-        approved_by: Who approved it; empty for nobody.
-    """
-
-    id: str
-    days: PlannedDays
-    by: str
-    at_us: int
-    knows_until: int
-    figures: bytes = field(repr=False)
-    beside: tuple[BesideEntry, ...] = field(default=(), repr=False)
-    around: PlanBytes | None = field(default=None, repr=False)
-    state: ProposalState = "open"
-    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +251,8 @@ class CampaignRecord:
     def _approved(self, event: Approved, entry: CampaignEntry) -> "CampaignRecord":
         proposal = self.proposal(event.proposal)
         self.check_approval(proposal, entry.actor)
+        if event.digest and event.digest != proposal.digest:
+            raise CampaignRecordError(f"{event.proposal} of {self.name} was approved, and is another proposal now.")
         try:
             ledger = self.ledger.without_reserved().with_committed(proposal.days)
         except OverspendError as error:
