@@ -36,6 +36,7 @@ FindingCode = Literal[
     "amounts_in_other_money",
     "spend_shared",
     "costs_odd",
+    "table_unread",
 ]
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import date
 
+import polars as pl
+
 from xbopt.calibration.customers.market_customers import SECOND_ORDER_DAYS
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Options
+from xbopt.calibration.scenario.draft import Draft
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
@@ -25,6 +28,22 @@ _MOST_SHARED = 0.1
 def shared_channels(panel: ImportedPanel, skeleton: Skeleton) -> tuple[str, ...]:
     """Ids of the channels whose spend by country was shared by orders, since no file tells it."""
     return tuple(one.id for one in skeleton.bought if panel.shared.get(one.channel, 0.0) > _MOST_SHARED)
+
+
+_READ: frozenset[str] = frozenset({"transactions", "refunds", "media", "sessions", "stock", "rates", "feedback"})
+"""Tables that a calibration uses. Whatever else lies in a data folder is said to be of no use to it."""
+
+
+def unread_tables(tables: Mapping[str, pl.DataFrame], draft: Draft) -> tuple[Finding, ...]:
+    """Tables with rows that no step uses, by name; the scenario's description says so too."""
+    rows = {name: table.height for name, table in tables.items() if name not in _READ and not table.is_empty()}
+    if not rows:
+        return ()
+    named = ", ".join(f"{name} ({count:,} rows)" for name, count in rows.items())
+    draft.data["description"] = f"{draft.data['description']} Read and not used: {named}."
+    return tuple(
+        Finding(code="table_unread", subjects=(name,), figures={"rows": float(count)}) for name, count in rows.items()
+    )
 
 
 def findings_of(
