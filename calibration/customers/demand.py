@@ -160,7 +160,7 @@ def demand_model(first_day: date, orders: FloatArray, countries: Mapping[str, fl
     terms = calendar_terms(dates, countries)
     origins = [days - HORIZON_DAYS * n for n in range(ORIGINS, 0, -1) if days - HORIZON_DAYS * n >= LEAST_DAYS // 2]
     made = [_forecasts(orders[:origin], terms, seed) for origin in origins]
-    held = {name: np.concatenate([one[name] for one in made]) for name in made[0]}
+    held: dict[ForecastName, FloatArray] = {name: np.concatenate([one[name] for one in made]) for name in made[0]}
     came = np.concatenate([orders[origin : origin + HORIZON_DAYS] for origin in origins])
     ours, naive = (_wmape(held[name], came) for name in ("ensemble", "naive"))
     calendar = fit_calendar(orders, {name: term[:days] for name, term in terms.items()})

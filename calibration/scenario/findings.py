@@ -37,6 +37,7 @@ FindingCode = Literal[
     "spend_shared",
     "costs_odd",
     "table_unread",
+    "own_plan_without_deals",
 ]
 
 

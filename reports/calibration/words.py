@@ -223,6 +223,11 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"{n.count(f.figures['rows'])} {TABLE_WORDS.get(f.subjects[0], f'rows of {f.subjects[0]}')} were read and are "
         f"used by nothing here. {_UNREAD.get(f.subjects[0], 'No plan takes account of them.')}"
     ),
+    "own_plan_without_deals": lambda f, n: (
+        f"Deals of {n.share(f.figures['depth'])} in the mean ran on {n.count(f.figures['days'])} of the last 56 days. "
+        "The scenario's own plan carries media on and gives no discounts: what a plan with discounts brings more than "
+        "it is not what it brings more than last time. State yours under plan.discounts to compare with them."
+    ),
     "shocks_dropped": lambda f, n: (
         f"{n.count(f.figures['shocks'])} shocks of the scenario named are of its own days, and are not in the new one."
     ),

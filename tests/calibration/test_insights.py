@@ -284,6 +284,19 @@ def test_a_table_that_nothing_uses_is_named_with_its_rows() -> None:
     assert not [one for one in calibrated_from(transactions=shop_orders(300, 70)).findings if one.code == told.code]
 
 
+def test_deals_that_the_own_plan_does_not_carry_on_are_told() -> None:
+    orders = shop_orders(300, 70)
+    late = pl.col("date").is_between(FIRST + timedelta(days=50), FIRST + timedelta(days=56))
+    deals = pl.when(late).then(0.15 * pl.col("unit_price") * pl.col("quantity")).otherwise(0.0)
+    found = calibrated_from(transactions=orders.with_columns(deals.alias("discount")))
+    (told,) = (one for one in found.findings if one.code == "own_plan_without_deals")
+    assert told.figures["days"] == 7
+    assert told.figures["depth"] == pytest.approx(0.15, abs=0.01)
+    assert not found.scenario.plan.discount_frac.any()
+    assert "gives no discounts" in " ".join(build_calibration_report(found).lines)
+    assert "own_plan_without_deals" not in {one.code for one in calibrated_from(transactions=orders).findings}
+
+
 def test_every_table_is_used_or_has_words() -> None:
     empty = {name: canonical(name, [{"date": FIRST}]) for name in TABLES}
     draft = Draft(data={"description": ""})
