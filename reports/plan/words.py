@@ -185,7 +185,7 @@ def lead_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     if lead.elasticities and lead.discounts.mean > 0.0:
         text += (
             f" What discounts do rests on estimates (evidence E: elasticity of {', '.join(lead.elasticities)}), not on "
-            "your data: test them in one region first, or plan without (discounts.ceiling_frac=0)."
+            "your data: test them in one region first, or plan without (--set discounts.ceiling_frac=0)."
         )
     if lead.responses and lead.media.mean > 0.0:
         text += f" So does part of what media bring ({', '.join(lead.responses)})."
