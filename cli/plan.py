@@ -233,6 +233,7 @@ def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
     from xbopt.reports.plan.words import (
         booking_sentence,
+        lead_sentence,
         limit_lines,
         limits_sentence,
         plan_verdict,
@@ -249,6 +250,8 @@ def _print_plan(result: "PlanningResult") -> None:
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(sampled_sentence(result, numbers), markup=False)
+    if said := lead_sentence(result, numbers):
+        console.print(said, markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
     if result.risk is not None:
         console.print(risk_sentence(result, numbers), markup=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SAID_BY = {"flag": "you said", "default": "assumed", "format": "by the format"}
 _LOUD = frozenset({"options_unread", "without_country", "countries_in_names"})
 """Codes of notes that stand before everything else."""
-_TABLE_WORDS = {
+TABLE_WORDS = {
     "transactions": "lines of orders",
     "refunds": "refunds",
     "media": "rows of media",
@@ -26,6 +26,7 @@ _TABLE_WORDS = {
     "rates": "exchange rates",
     "feedback": "rows of feedback",
 }
+"""What rows of each table are called."""
 
 
 def import_json(result: "ImportResult") -> dict[str, object]:
@@ -99,7 +100,7 @@ def file_lines(record: FileRecord, *, names_ignored: bool = True) -> list[str]:
     lines = [
         f"{record.title}; the format is known from {EVIDENCE_MEANS[record.evidence]} ({record.evidence_source}).",
         "Made of it: "
-        + (", ".join(_counted(rows, _TABLE_WORDS[name]) for name, rows in record.tables.items()) or "nothing")
+        + (", ".join(_counted(rows, TABLE_WORDS[name]) for name, rows in record.tables.items()) or "nothing")
         + ".",
     ]
     if record.dropped:
@@ -180,7 +181,7 @@ def import_page(result: "ImportResult") -> PageContent:
         kind="Import",
         title=f"What was imported into {result.folder.name}",
         facts=tuple(
-            Fact(_TABLE_WORDS[name].capitalize(), f"{rows:,}") for name, rows in result.provenance.tables.items()
+            Fact(TABLE_WORDS[name].capitalize(), f"{rows:,}") for name, rows in result.provenance.tables.items()
         ),
         verdict=f"{again}{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
         tone="even" if noted else "good",

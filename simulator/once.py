@@ -64,6 +64,18 @@ def once_whatever_the_limits(function: Callable[[MarketParameters], Result]) -> 
     return _once(function, parts)
 
 
+def once_whatever_the_price(function: Callable[[MarketParameters], Result]) -> Callable[[MarketParameters], Result]:
+    """Work a function out once for markets that differ in their list prices only; the usual ones are no list prices."""
+
+    def parts(market: MarketParameters) -> tuple[object, ...]:
+        rest = (getattr(market, field.name) for field in fields(market) if field.name != "orders")
+        orders = market.orders
+        kept = (getattr(orders, field.name) for field in fields(orders) if field.name != "price_base")
+        return (*rest, *kept)
+
+    return _once(function, parts)
+
+
 def _once(
     function: Callable[[MarketParameters], Result], parts: Callable[[MarketParameters], tuple[object, ...]]
 ) -> Callable[[MarketParameters], Result]:

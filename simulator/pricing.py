@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray, every, outer, some, worlds_innermost
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
 from xbopt.simulator.offers import Offer, duty_and_tax
-from xbopt.simulator.once import once_a_market
+from xbopt.simulator.once import once_whatever_the_price
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
@@ -238,7 +238,7 @@ def _usual_price(market: MarketParameters, world: WorldParameters) -> FloatArray
     return _usual_landed(market, market.orders.usual_price_base * world.order_value)
 
 
-@once_a_market
+@once_whatever_the_price
 def _average_usual_price(market: MarketParameters) -> FloatArray:
     return _usual_landed(market, market.orders.usual_price_base[None])
 

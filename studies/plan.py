@@ -27,6 +27,7 @@ from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange, kpi_values
 from xbopt.studies.labels import axis_names
 from xbopt.studies.marginals import Marginals, marginals_of
+from xbopt.studies.plan_evidence import LeadParts, lead_parts
 from xbopt.studies.risk import Played, played
 from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
@@ -70,6 +71,7 @@ class PlanningResult:
         baseline: What the scenario's own plan brings.
         sampled: The plan in sampled worlds, by its goal; by reward where the goal is to cost little.
         sampled_baseline: The scenario's own plan in the same worlds.
+        lead: Its lead in the sampled worlds, by discounts and media; None where its discounts are the own plan's.
         marginals: What one per cent more or less of its money brings.
         unbound: What the best plan without the target brings; None without a target.
         risk: How it was moved for the worst worlds as well; None where it was not.
@@ -85,6 +87,7 @@ class PlanningResult:
     baseline: ExpectedResult = field(repr=False)
     sampled: Played = field(repr=False)
     sampled_baseline: Played = field(repr=False)
+    lead: LeadParts | None = field(repr=False)
     marginals: Marginals = field(repr=False)
     unbound: ExpectedResult | None = field(repr=False, default=None)
     risk: RiskPlan | None = field(repr=False, default=None)
@@ -225,14 +228,16 @@ def plan(
             f"Played day by day within the limits, the plan brings {within_limits:,.6g} rather than "
             f"{campaign.expected:,.6g}."
         )
+    sampled, sampled_own = (played(market, one, goal=measure.name) for one in (campaign.schedule, own))
     return PlanningResult(
         market=market,
         campaign=campaign,
         target=found,
         planned=planned,
         baseline=baseline,
-        sampled=played(market, campaign.schedule, goal=measure.name),
-        sampled_baseline=played(market, own, goal=measure.name),
+        sampled=sampled,
+        sampled_baseline=sampled_own,
+        lead=lead_parts(market, campaign.schedule, own, sampled, sampled_own),
         marginals=marginals_of(market, campaign.schedule, measure),
         unbound=None if found is None else play_expected(market, found.best.schedule),
         risk=averse,

@@ -9,7 +9,7 @@ the same weekday of the week before.
 # scikit-learn and scipy ship without complete type information.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -26,12 +26,16 @@ from xbopt.core.errors import CalibrationError
 from xbopt.core.randomness import named_generator
 
 Forecaster = Literal["calendar", "level", "trees"]
+ForecastName = Forecaster | Literal["ensemble", "naive"]
+Stands = Literal["models", "last_week", "regions"]
 FORECASTERS: tuple[Forecaster, ...] = ("calendar", "level", "trees")
 HORIZON_DAYS, ORIGINS = 28, 3
 LEAST_DAYS = 112
 """Four weeks to forecast need at least twice as many weeks before, and trees a few more."""
 LEVEL_HALF_LIFE_DAYS = 7.0
 _WEEK = 7
+_SEASON = 0.1
+"""How far the calendar moves demand, in logs, before last week is no forecast of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,47 +48,81 @@ class ForecastScore:
         bias: Forecast over actual, less 1.
     """
 
-    name: Forecaster | Literal["ensemble", "naive"]
+    name: ForecastName
     wmape: float
     bias: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DemandModel:
-    """Orders of one group of markets.
+class DemandForecast:
+    """Orders to come, of one group of markets or of several together.
 
     Attributes:
         first_day: Of the series.
         orders: ``(T,)``, every day from the first order to the last.
-        calendar: The regression on all days.
-        scores: Ensemble, forecasters and the naive forecast, over `ORIGINS` origins and `HORIZON_DAYS` each.
-        disagreement: Mean standard deviation between the forecasters over their mean, on the days held out.
-        forecast: Orders of the coming `HORIZON_DAYS`, by the ensemble or, where that is no better, by the naive one.
-        weeks: Orders of each coming week; 95 % by how far the same forecaster was off in the weeks held out.
-        total: Orders of all these weeks; 95 % by how far it was off from each origin, which are few: so it is wide.
+        forecast: Orders of the coming `HORIZON_DAYS`.
+        stands: What the forecast is: the ensemble of the models, last week repeated, or the sum of regions.
+        held: Forecasts of the days held out, `HORIZON_DAYS` from each of up to `ORIGINS` origins, by forecaster,
+            ``ensemble`` and ``naive``.
+        stood: Of these, what stands ``(N,)``.
+        came: Orders of these days ``(N,)``.
     """
 
     first_day: date
     orders: FloatArray
-    calendar: CalendarFit
-    scores: tuple[ForecastScore, ...]
-    disagreement: float
     forecast: FloatArray
-    weeks: tuple[Interval, ...]
-    total: Interval
+    stands: Stands
+    held: Mapping[ForecastName, FloatArray]
+    stood: FloatArray
+    came: FloatArray
 
-    def score(self, name: str) -> ForecastScore:
+    @property
+    def scores(self) -> tuple[ForecastScore, ...]:
+        """How well each forecaster, the ensemble and the naive forecast did."""
+        return tuple(_score(name, forecast, self.came) for name, forecast in self.held.items())
+
+    def score(self, name: ForecastName) -> ForecastScore:
         """The score of a forecaster, of ``ensemble`` or ``naive``."""
-        return next(one for one in self.scores if one.name == name)
+        return _score(name, self.held[name], self.came)
+
+    @property
+    def error(self) -> float:
+        """Sum of absolute daily errors over orders of what stands here, on the days held out."""
+        return _wmape(self.stood, self.came)
 
     @property
     def beats_naive(self) -> bool:
         """Whether the ensemble was nearer than the same weekday of the week before."""
         return self.score("ensemble").wmape < self.score("naive").wmape
 
+    @property
+    def weeks(self) -> tuple[Interval, ...]:
+        """Orders of each coming week; 95 % by how far what stands here was off in the weeks held out."""
+        return _with_errors(self.forecast, self.stood, self.came, _WEEK)
+
+    @property
+    def total(self) -> Interval:
+        """Orders of all these weeks; 95 % by how far it was off from each origin, which are few: so it is wide."""
+        return _with_errors(self.forecast, self.stood, self.came, HORIZON_DAYS)[0]
+
     def to_frame(self) -> pl.DataFrame:
         """One row a forecaster."""
         return pl.DataFrame([{"forecaster": s.name, "wmape": s.wmape, "bias": s.bias} for s in self.scores])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandModel(DemandForecast):
+    """Orders of one group of markets.
+
+    Attributes:
+        calendar: The regression on all days.
+        disagreement: Mean standard deviation between the forecasters over their mean, on the days held out.
+        ahead: What the calendar makes of the coming days against the last week, a ratio.
+    """
+
+    calendar: CalendarFit
+    disagreement: float
+    ahead: float
 
 
 def daily_orders(sales: pl.DataFrame, span: tuple[date, date] | None = None) -> tuple[date, FloatArray]:
@@ -122,26 +160,46 @@ def demand_model(first_day: date, orders: FloatArray, countries: Mapping[str, fl
     terms = calendar_terms(dates, countries)
     origins = [days - HORIZON_DAYS * n for n in range(ORIGINS, 0, -1) if days - HORIZON_DAYS * n >= LEAST_DAYS // 2]
     made = [_forecasts(orders[:origin], terms, seed) for origin in origins]
-    actual = np.concatenate([orders[origin : origin + HORIZON_DAYS] for origin in origins])
-    by_name = {name: np.concatenate([forecasts[name] for forecasts in made]) for name in (*FORECASTERS, "naive")}
-    members = np.stack([by_name[name] for name in FORECASTERS])
-    by_name["ensemble"] = members.mean(axis=0)
-    scores = tuple(_score(name, by_name[name], actual) for name in ("ensemble", *FORECASTERS, "naive"))
-    ahead = _forecasts(orders, terms, seed)
-    ensemble = np.stack([ahead[name] for name in FORECASTERS]).mean(axis=0)
-    better = scores[0].wmape < scores[-1].wmape
-    forecast = ensemble if better else ahead["naive"]
-    used = by_name["ensemble" if better else "naive"]
+    held: dict[ForecastName, FloatArray] = {name: np.concatenate([one[name] for one in made]) for name in made[0]}
+    came = np.concatenate([orders[origin : origin + HORIZON_DAYS] for origin in origins])
+    ours, naive = (_wmape(held[name], came) for name in ("ensemble", "naive"))
+    calendar = fit_calendar(orders, {name: term[:days] for name, term in terms.items()})
+    index = calendar.index(terms)
+    moves = [float(index[at : at + HORIZON_DAYS].mean() / index[at - _WEEK : at].mean()) for at in (*origins, days)]
+    # No week held out says how well last week forecasts a season that none of them had.
+    *seen, coming = np.abs(np.log(moves)).tolist()
+    stands: Literal["ensemble", "naive"] = "ensemble" if ours < naive or coming > max(_SEASON, *seen) else "naive"
+    members = np.stack([held[name] for name in FORECASTERS])
     return DemandModel(
         first_day=first_day,
         orders=orders,
-        calendar=fit_calendar(orders, {name: term[:days] for name, term in terms.items()}),
-        scores=scores,
+        forecast=_forecasts(orders, terms, seed)[stands],
+        stands="models" if stands == "ensemble" else "last_week",
+        held=held,
+        stood=held[stands],
+        came=came,
+        calendar=calendar,
         disagreement=float((members.std(axis=0) / np.maximum(members.mean(axis=0), 1e-9)).mean()),
-        forecast=forecast,
-        weeks=_with_errors(forecast, used, actual, _WEEK),
-        total=_with_errors(forecast, used, actual, HORIZON_DAYS)[0],
+        ahead=moves[-1],
     )
+
+
+def summed(parts: Sequence[DemandForecast]) -> DemandForecast:
+    """Several groups of the same days together: what stands for each, added up, with the errors of that very sum."""
+    one = parts[0]
+    return DemandForecast(
+        first_day=one.first_day,
+        orders=_added(part.orders for part in parts),
+        forecast=_added(part.forecast for part in parts),
+        stands="regions",
+        held={name: _added(part.held[name] for part in parts) for name in one.held},
+        stood=_added(part.stood for part in parts),
+        came=_added(part.came for part in parts),
+    )
+
+
+def _added(series: Iterable[FloatArray]) -> FloatArray:
+    return np.asarray(np.sum(list(series), axis=0), dtype=np.float64)
 
 
 def _with_errors(forecast: FloatArray, used: FloatArray, actual: FloatArray, days: int) -> tuple[Interval, ...]:
@@ -159,21 +217,22 @@ def _with_errors(forecast: FloatArray, used: FloatArray, actual: FloatArray, day
     )
 
 
-def _forecasts(known: FloatArray, terms: Mapping[str, FloatArray], seed: int) -> dict[str, FloatArray]:
-    """Forecasts of the days after those that are known ``(HORIZON_DAYS,)``, by forecaster and naive."""
+def _forecasts(known: FloatArray, terms: Mapping[str, FloatArray], seed: int) -> dict[ForecastName, FloatArray]:
+    """Forecasts of the days after those that are known ``(HORIZON_DAYS,)``."""
     origin = len(known)
     ahead = slice(origin, origin + HORIZON_DAYS)
     fit = fit_calendar(known, {name: term[:origin] for name, term in terms.items()})
-    future = {name: term[ahead] for name, term in terms.items()}
+    future = fit.index({name: term[ahead] for name, term in terms.items()})
     index = fit.index({name: term[:origin] for name, term in terms.items()})
     weight = 0.5 ** (np.arange(origin, 0, -1) / LEVEL_HALF_LIFE_DAYS)
     level = (weight @ known) / max(float(weight @ index), 1e-9)
-    return {
-        "calendar": fit.index(future) * fit.level(np.arange(origin, origin + HORIZON_DAYS)),
-        "level": level * fit.index(future),
+    members: dict[ForecastName, FloatArray] = {
+        "calendar": future * fit.level(np.arange(origin, origin + HORIZON_DAYS)),
+        "level": level * future,
         "trees": _trees(known, terms, seed),
-        "naive": np.tile(known[-_WEEK:], HORIZON_DAYS // _WEEK),
     }
+    ensemble = np.stack(list(members.values())).mean(axis=0)
+    return {"ensemble": ensemble, **members, "naive": np.tile(known[-_WEEK:], HORIZON_DAYS // _WEEK)}
 
 
 def _trees(known: FloatArray, terms: Mapping[str, FloatArray], seed: int) -> FloatArray:
@@ -209,18 +268,15 @@ def _lagged(known: FloatArray, calendar: FloatArray) -> FloatArray:
     return np.asarray(np.column_stack([same, calendar]), dtype=np.float64)
 
 
-def _score(name: str, forecast: FloatArray, actual: FloatArray) -> ForecastScore:
+def _score(name: ForecastName, forecast: FloatArray, actual: FloatArray) -> ForecastScore:
     total = float(actual.sum())
-    error = float(np.abs(forecast - actual).sum())
     return ForecastScore(
-        name=name,  # pyright: ignore[reportArgumentType]
-        wmape=error / total if total > 0.0 else float("inf"),
+        name=name,
+        wmape=_wmape(forecast, actual),
         bias=float(forecast.sum()) / total - 1.0 if total > 0.0 else float("inf"),
     )
 
 
-def order_shares(sales: pl.DataFrame, known: Sequence[str]) -> Mapping[str, float]:
-    """Share of each country in the orders, of the countries that are known by code."""
-    counts = sales.filter(pl.col("country").is_in(list(known))).group_by("country").agg(pl.col("order_id").n_unique())
-    total = max(int(counts["order_id"].sum()), 1)
-    return {country: number / total for country, number in counts.sort("country").iter_rows()}
+def _wmape(forecast: FloatArray, actual: FloatArray) -> float:
+    total = float(actual.sum())
+    return float(np.abs(forecast - actual).sum()) / total if total > 0.0 else float("inf")

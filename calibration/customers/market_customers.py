@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from xbopt.calibration.customers.bg_nbd import BgNbdFit, fit_bg_nbd
 from xbopt.calibration.customers.customer_types import CustomerTypes, TypesFit, fit_types
+from xbopt.calibration.customers.intervals import need_repeaters
 from xbopt.calibration.customers.lifecycle import (
     BucketRates,
     KnownBucket,
@@ -20,9 +21,9 @@ from xbopt.calibration.customers.purchases import (
     Purchases,
     RepeatSummary,
     repeat_summary,
-    second_order_seen,
     usual_burn_in_days,
 )
+from xbopt.calibration.customers.second_orders import second_orders
 from xbopt.core.arrays import BoolArray, IntArray
 from xbopt.core.errors import CalibrationError
 
@@ -146,11 +147,21 @@ def offer_fit(summary: RepeatSummary) -> TypesFit | None:
     return _fit_or_none(summary.of(summary.offer))
 
 
-def cohort_fits(summary: RepeatSummary, months: int = 3) -> Mapping[str, TypesFit | None]:
-    """Types by acquisition cohort of so many months, ``2011-04`` for the first month; None for one too small."""
+def cohorts(summary: RepeatSummary, months: int = 3) -> Mapping[str, RepeatSummary]:
+    """Customers by the months in which they were won, ``2011-04`` for the first of so many; without small groups."""
     cohort = summary.cohort // months * months
     months_seen: list[int] = np.unique(cohort).tolist()
-    return {f"{month // 12}-{month % 12 + 1:02d}": _fit_or_none(summary.of(cohort == month)) for month in months_seen}
+    parts = {f"{month // 12}-{month % 12 + 1:02d}": summary.of(cohort == month) for month in months_seen}
+    return {name: part for name, part in parts.items() if is_enough(part)}
+
+
+def is_enough(summary: RepeatSummary) -> bool:
+    """Whether there are customers enough, and enough who came again, to say anything of how often they do."""
+    try:
+        need_repeaters(summary.again)
+    except CalibrationError:
+        return False
+    return True
 
 
 def _fit_or_none(summary: RepeatSummary) -> TypesFit | None:
@@ -207,7 +218,7 @@ def _of_segment(
         fit=repeats.bg_nbd,
         is_pooled=is_pooled,
         offer=repeats.offer,
-        second_order_seen={at: second_order_seen(repeats.summary, at) for at in SEEN_DAYS},
+        second_order_seen={at: second_orders(repeats.summary, at).value for at in SEEN_DAYS},
         rates=rates,
         ageing=_ageing(rates, all_rates),
         customers={region: bucket_counts(cell, purchases.days) for region, cell in cells.items()},

@@ -227,18 +227,3 @@ def repeat_summary(
     )
     called_new = np.array([flag is True for flag in purchases.is_new], dtype=np.bool_)
     return summary.of((first >= burn_in) | called_new)
-
-
-def second_order_seen(summary: RepeatSummary, days: float) -> float:
-    """Share of newly won customers whom a second purchase followed within so many days, whatever the model says.
-
-    Kaplan and Meier, JASA 53 (1958): customers without a second purchase are censored on the last day of the data. Not
-    a number where nobody was watched so long.
-    """
-    seen = summary.again > 0
-    time = np.where(seen, summary.second, summary.age)
-    if len(time) == 0 or days > time.max():
-        return float("nan")
-    moments, events = np.unique(time[seen], return_counts=True)
-    at_risk = len(time) - np.searchsorted(np.sort(time), moments)
-    return float(1.0 - np.prod(1.0 - (events / at_risk)[moments <= days]))

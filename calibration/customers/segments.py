@@ -1,8 +1,9 @@
 """Segments learnt from the customer table.
 
 Two questions, two sets of features. ``traits`` are what a customer is from the first order on: size of orders, price of
-pieces, deals, returns. Segments of a market are cut on them alone, so that repeat rates are not made by the
-definition. ``behaviour`` adds recency and frequency, for a planner's view of who is worth what today.
+pieces, deals, returns. Segments of a market are cut on them alone, as `table_by_first_order` has them, so that repeat
+rates are not made by the definition. ``behaviour`` adds recency and frequency, for a planner's view of who is worth
+what today.
 
 Features go through logarithms, are standardised, cut at four standard deviations, and rotated by PCA; K-means is run
 for several numbers of clusters. The number kept has stable clusters and, among these, the widest silhouette.
@@ -17,14 +18,14 @@ import numpy as np
 import polars as pl
 
 from xbopt.calibration.customers.cleaning import Cleaned, first_and_last_day
-from xbopt.calibration.customers.profiles import customer_table, month_starts
+from xbopt.calibration.customers.profiles import TRAITS, month_starts, table_by_first_order
 from xbopt.calibration.customers.segment_names import StudyGroup, segment_names, study_groups
 from xbopt.calibration.customers.stability import Clustering, cluster, nearest
 from xbopt.core.arrays import FloatArray, IntArray
 
 Features = Literal["traits", "behaviour"]
 FEATURES: Mapping[Features, tuple[str, ...]] = {
-    "traits": ("order_value", "unit_value", "discount_share", "return_share"),
+    "traits": TRAITS,
     "behaviour": ("recency_days", "frequency", "order_value", "tenure_days", "discount_share", "return_share"),
 }
 _SHARES = ("discount_share", "return_share")
@@ -198,7 +199,7 @@ def segment_drift(cleaned: Cleaned, segments: Segments, *, skip_months: int = 3)
     mornings = month_starts(*first_and_last_day(cleaned.transactions))[skip_months:]
     counts = np.array(
         [
-            np.bincount(segments.of(customer_table(cleaned, day)), minlength=max(len(segments.segments), 1))
+            np.bincount(segments.of(table_by_first_order(cleaned, day)), minlength=max(len(segments.segments), 1))
             for day in mornings
         ],
         dtype=np.float64,

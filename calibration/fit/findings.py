@@ -11,6 +11,7 @@ from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, lev
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.noise import WEEK, scatter_by_chance
 from xbopt.calibration.fit.optimum import Optimum
+from xbopt.calibration.fit.parameters import ParameterSpace
 from xbopt.calibration.fit.returns import IncrementalReturns
 from xbopt.core.arrays import FloatArray
 
@@ -46,6 +47,7 @@ _POOR = 1.1
 _FALSE_ALARM = 0.001
 _VISITS_SCATTER, _SALES_SCATTER = 2.0, 1.1
 _ONE_EVENT = 0.8
+_NAMED = 3
 _DOUBTS: frozenset[FindingCode] = frozenset(
     (
         "not_converged",
@@ -66,9 +68,9 @@ class Finding:
 
     Attributes:
         code: What it is.
-        place: Region, channel, kind of count, contrast or day that it is about; empty for the whole fit.
+        place: Region, channel, kind of count, contrast, parameters or day that it is about; empty for the whole fit.
         channel: Whose spend it is about, beside a region; empty for that of all.
-        figure: Its size: a multiple, a ratio, weeks or regions.
+        figure: Its size: a multiple, a ratio, standard deviations, weeks or regions.
     """
 
     code: FindingCode
@@ -152,7 +154,7 @@ def findings_of(
     space, noise = likelihood.space, likelihood.noise
     found: list[Finding] = []
     if not optimum.converged:
-        found.append(Finding(code="not_converged", figure=optimum.decrement))
+        found.append(_unsettled(space, optimum))
     found += _cold_starts(likelihood, optimum, covariance)
     if likelihood.first > least_first:
         found.append(Finding(code="longer_warm_up", figure=float(likelihood.first)))
@@ -205,6 +207,15 @@ def findings_of(
         for t, off in contradicted(likelihood, optimum)
     ]
     return tuple(found)
+
+
+def _unsettled(space: ParameterSpace, optimum: Optimum) -> Finding:
+    """How far the best values may lie off, in standard deviations of the posterior, and those that still move most."""
+    covariance = np.linalg.inv(optimum.precision)
+    moves = np.abs(covariance @ optimum.gradient) / np.sqrt(np.diag(covariance))
+    most: list[int] = np.argsort(-moves, kind="stable")[:_NAMED].tolist()
+    names = ", ".join(space.parameters[p].name for p in most)
+    return Finding(code="not_converged", place=names, figure=float(np.sqrt(2.0 * optimum.decrement)))
 
 
 def _scatter(likelihood: Likelihood, worlds: FloatArray) -> list[Finding]:

@@ -34,6 +34,10 @@ LEAST_DAYS = WARM_UP_DAYS + _LEAST_WEEKS * WEEK
 """Days that a panel needs."""
 _MOST_EXTENSIONS = 3
 _ROUNDS = 3
+MOST_ROUNDS = _ROUNDS + 2 * _MOST_EXTENSIONS
+"""Rounds where the warm-up grows as often as it may, each time after a last round."""
+_NEAR_FRAC = 1e-3
+"""What a step may still gain of the objective, a share of it, where scatter is read off: that moves it no more."""
 _DOUBTED_WEIGHT = 0.1
 NOISE_WORLDS = 256
 """Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
@@ -154,7 +158,7 @@ def fit_market(
         prior: How sure anybody is beforehand; published ranges where left out.
         seed: Seed of the noise that is simulated.
         worlds: Sampled worlds that the noise is read off, 32 at least.
-        on_round: Called with the rounds done and in all; a longer warm-up adds some.
+        on_round: Called with the rounds done and in all; a longer warm-up adds some, up to `MOST_ROUNDS`.
 
     Raises:
         CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
@@ -164,24 +168,9 @@ def fit_market(
     signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
     refuse_nonsense(signs)
 
-    def tell(done: int, total: int) -> None:
-        if on_round is not None:
-            on_round(done, total)
-
-    rounds = 0
-
-    def on_each(done: int) -> None:
-        tell(rounds + done, rounds + _ROUNDS)
-
-    fitted = _fitted(replay, belief, tests, first, seed, worlds, on_each)
-    while rounds < _MOST_EXTENSIONS * _ROUNDS and restless_start(*fitted[:2]):
-        longer = first + 4 * WEEK
-        too_short = panel.days - longer < 2 * _LEAST_WEEKS * WEEK
-        if too_short or any((test.start - panel.start).days < longer for test in tests):
-            break
-        first, rounds = longer, rounds + _ROUNDS
-        fitted = _fitted(replay, belief, tests, first, seed, worlds, on_each)
+    fitted = _fitted(replay, belief, tests, first, seed, worlds, on_round or (lambda _done, _total: None))
     likelihood, optimum, noise = fitted
+    first = likelihood.first
     wider = _wider(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2), first)
     returns = incremental_returns(likelihood, optimum.z)
@@ -238,27 +227,77 @@ def _fitted(
     first: int,
     seed: int,
     most: int,
-    on_round: Callable[[int], None],
+    on_round: Callable[[int, int], None],
 ) -> tuple[Likelihood, Optimum, FloatArray]:
-    """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
+    """The mode, and whitened residuals of sampled worlds ``(B, N)`` there; the likelihood knows its first scored day.
+
+    Noise is read off nearer to the mode in each round. A start that is restless near the mode is restless at it: so the
+    warm-up grows before the last and dearest round, and each round begins where the one before ended.
+    """
+    done, total = 0, _ROUNDS
+    begins = [first + 4 * WEEK * n for n in range(_MOST_EXTENSIONS + 1) if _may_begin(replay.panel, tests, first, n)]
+    found: _Round | None = None
+
+    def play(worlds: int, rough_frac: float, *, inflates: bool = True) -> _Round:
+        nonlocal done
+        on_round(done, total)
+        done += 1
+        return _round(replay, prior, tests, begins[0], found, worlds, seed, rough_frac, inflates=inflates)
+
+    found = play(most // 4, 0.05, inflates=False)
+    while True:
+        found = play(most, 0.01)
+        if len(begins) == 1 or not restless_start(found.likelihood, found.optimum):
+            found = play(most, 0.0)
+            if len(begins) == 1 or not restless_start(found.likelihood, found.optimum):
+                return found.likelihood, found.optimum, found.worlds
+            total += 1
+        begins, total = begins[1:], total + 1
+
+
+def _may_begin(panel: CalibrationPanel, tests: Sequence[LiftTest], first: int, longer: int) -> bool:
+    """Whether so many times four weeks more may warm up: enough weeks are left then, and no test began before."""
+    begins = first + 4 * WEEK * longer
+    enough = panel.days - begins >= 2 * _LEAST_WEEKS * WEEK
+    return longer == 0 or (enough and all((test.start - panel.start).days >= begins for test in tests))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """A mode, near enough, with the noise that it was found by, and whitened sampled worlds ``(B, N)``."""
+
+    likelihood: Likelihood
+    optimum: Optimum
+    worlds: FloatArray
+
+
+def _round(
+    replay: Replay,
+    prior: Prior,
+    tests: Sequence[LiftTest],
+    first: int,
+    before: _Round | None,
+    worlds: int,
+    seed: int,
+    rough_frac: float,
+    *,
+    inflates: bool,
+) -> _Round:
+    """Noise at the mode of the round before, and the mode by it; ``inflates`` where the records scatter more."""
     space = parameter_space(replay.market, replay.panel, prior, first)
     placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
-    found: tuple[Likelihood, Optimum, FloatArray] | None = None
-    for done, (count, rough) in enumerate(((most // 4, 0.05), (most, 0.01), (most, 0.0))):
-        on_round(done)
-        noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
-        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
-        optimum = find_mode(likelihood.residuals, z, rough_frac=rough)
-        z, found = optimum.z, (likelihood, optimum, worlds)
-    assert found is not None, "at least one round"
-    likelihood, optimum, worlds = found
-    freedom = likelihood.of_weeks(optimum.freedom)
-    larger = inflated(likelihood.noise, likelihood.of_weeks(optimum.residuals), freedom)
-    if (larger.inflation > 1.0).any():
-        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
-        optimum = find_mode(likelihood.residuals, z)
-    return likelihood, optimum, worlds
+    if before is not None:
+        known = dict(zip((one.name for one in before.likelihood.space.parameters), before.optimum.z, strict=True))
+        z = np.array([known.get(one.name, 0.0) for one in space.parameters])
+    noise, sampled = sampled_noise(replay, space, z, first, placed, worlds=worlds, seed=seed)
+    likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
+    optimum = find_mode(likelihood.residuals, z, rough_frac=max(rough_frac, _NEAR_FRAC))
+    if inflates:
+        larger = inflated(noise, likelihood.of_weeks(optimum.residuals), likelihood.of_weeks(optimum.freedom))
+        likelihood = replace(likelihood, noise=larger)
+        optimum = find_mode(likelihood.residuals, optimum.z, rough_frac=rough_frac)
+    return _Round(likelihood=likelihood, optimum=optimum, worlds=sampled)
 
 
 def _wider(optimum: Optimum, worlds: FloatArray) -> FloatArray:

@@ -2,10 +2,15 @@
 
 Everything that an iteration needs is played at once: the damped step that is tried, the same with each parameter moved
 a little, and other dampings. Where the first damping holds, its differences are there already.
+
+Residuals bend where a parameter matters on one side only, as a half-life does that is hardly a day. Squares of
+derivatives do not hold that, and steps by them alone go to and fro around the mode. So what they leave out is learnt
+from how the derivatives change from step to step (Dennis, Gay and Welsch, ACM Transactions on Mathematical Software 7,
+1981).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,7 +36,7 @@ class Optimum:
         z: Where it is ``(P,)``.
         residuals: There ``(N,)``.
         jacobian: Derivatives of the residuals ``(N, P)``.
-        decrement: Newton decrement: what a further full step would gain, about.
+        decrement: Newton decrement: what a further full step would gain, about, curvature by both.
         iterations: Batches of markets that were played.
         converged: Whether the decrement came below 0.005, where the mode is known to a tenth of a standard deviation.
     """
@@ -47,6 +52,11 @@ class Optimum:
     def precision(self) -> FloatArray:
         """Gauss-Newton precision of the posterior in standardised coordinates ``(P, P)``."""
         return self.jacobian.T @ self.jacobian + np.eye(len(self.z))
+
+    @property
+    def gradient(self) -> FloatArray:
+        """Derivatives of the objective ``(P,)``; 0 at a mode."""
+        return self.jacobian.T @ self.residuals + self.z
 
     @property
     def freedom(self) -> FloatArray:
@@ -78,52 +88,74 @@ def find_mode(residuals: Residuals, start: FloatArray, *, rough_frac: float = 0.
         rough_frac: Also end where a step gains less than this share of the objective: near enough to read noise off.
         most: Batches that are played at most.
     """
-    count = len(start)
-    moves = DIFFERENCE * np.eye(count)
-    damping = _DAMPING
+    moves = DIFFERENCE * np.eye(len(start))
+    damping, bend = _DAMPING, np.zeros_like(moves)
     best = residuals(np.concatenate([start[None], start + moves]))
-    z, r, jacobian = start, best[0], (best[1:] - best[0]).T / DIFFERENCE
-    decrement = np.inf
+    at = _reached(start, best[0], best[1:])
     for iteration in range(1, most + 1):
-        gradient = jacobian.T @ r + z
-        precision = jacobian.T @ jacobian + np.eye(count)
-        decrement = 0.5 * float(gradient @ _damped(precision, gradient, 0.0))
-        now = 0.5 * float(r @ r + z @ z)
-        if decrement < max(_DECREMENT, rough_frac * now):
-            return Optimum(
-                z=z, residuals=r, jacobian=jacobian, decrement=decrement, iterations=iteration, converged=True
-            )
+        curvature = _curvature(at, bend)
+        decrement = 0.5 * float(at.gradient @ np.linalg.solve(curvature, at.gradient))
+        if decrement < max(_DECREMENT, rough_frac * at.objective):
+            return replace(at, decrement=decrement, iterations=iteration, converged=True)
         dampings = [damping, *(factor * damping for factor in _TRIALS)]
-        points = np.stack([z - _clipped(_damped(precision, gradient, one)) for one in dampings])
+        points = np.stack([at.z - _clipped(_damped(at, curvature, one)) for one in dampings])
         played = residuals(np.concatenate([points[:1] + moves, points]))
-        trials = played[count:]
+        trials = played[len(start) :]
         objectives = 0.5 * ((trials**2).sum(axis=1) + (points**2).sum(axis=1))
         objectives = np.where(np.isfinite(objectives), objectives, np.inf)
         chosen = int(np.argmin(objectives))
+        now = at.objective
         if objectives[chosen] >= now:
             if damping * _TRIALS[-1] > _LARGEST or now - objectives[chosen] > -1e-9 * max(now, 1.0):
                 break
             damping *= _TRIALS[-1]
             continue
         if now - objectives[0] >= 0.9 * (now - objectives[chosen]):
-            z, r = points[0], trials[0]
-            jacobian = (played[:count] - r).T / DIFFERENCE
-            damping = max(damping / 10.0, _SMALLEST)
+            chosen, around = 0, played[: len(start)]
         else:
-            damping = dampings[chosen]
-            z = points[chosen]
-            again = residuals(np.concatenate([z[None], z + moves]))
-            r, jacobian = again[0], (again[1:] - again[0]).T / DIFFERENCE
-    gradient = jacobian.T @ r + z
-    decrement = 0.5 * float(gradient @ _damped(jacobian.T @ jacobian + np.eye(count), gradient, 0.0))
+            around = residuals(points[chosen] + moves)
+        after = _reached(points[chosen], trials[chosen], around)
+        bend = _bent(bend, at, after)
+        at, damping = after, max(dampings[chosen] / 10.0, _SMALLEST)
+    decrement = 0.5 * float(at.gradient @ np.linalg.solve(_curvature(at, bend), at.gradient))
+    return replace(at, decrement=decrement, iterations=most, converged=decrement < _DECREMENT)
+
+
+def _reached(z: FloatArray, residuals: FloatArray, around: FloatArray) -> Optimum:
+    """A point on the way, from the residuals there and those with each parameter moved a little ``(P, N)``."""
     return Optimum(
-        z=z, residuals=r, jacobian=jacobian, decrement=decrement, iterations=most, converged=decrement < _DECREMENT
+        z=z,
+        residuals=residuals,
+        jacobian=(around - residuals).T / DIFFERENCE,
+        decrement=np.inf,
+        iterations=0,
+        converged=False,
     )
 
 
-def _damped(precision: FloatArray, gradient: FloatArray, damping: float) -> FloatArray:
-    shifted = precision + damping * np.diag(np.diag(precision))
-    return np.asarray(np.linalg.solve(shifted, gradient), dtype=np.float64)
+def _curvature(at: Optimum, bend: FloatArray) -> FloatArray:
+    """Second derivatives of the objective ``(P, P)``: by squares and by what bends, nowhere less than the prior's."""
+    values, vectors = np.linalg.eigh(at.precision + bend)
+    return np.asarray((vectors * np.maximum(values, 1.0)) @ vectors.T, dtype=np.float64)
+
+
+def _bent(bend: FloatArray, before: Optimum, after: Optimum) -> FloatArray:
+    """What the squares of derivatives leave out ``(P, P)``, anew by a step: structured, sized, of least change."""
+    step, change = after.z - before.z, after.gradient - before.gradient
+    along = float(change @ step)
+    if along <= 0.0:
+        return bend
+    wanted = (after.jacobian - before.jacobian).T @ after.residuals
+    had = abs(float(step @ bend @ step))
+    bend = bend * (min(1.0, abs(float(step @ wanted)) / had) if had > 0.0 else 1.0)
+    missing = wanted - bend @ step
+    both = np.outer(missing, change) / along
+    return bend + both + both.T - float(step @ missing) * np.outer(change, change) / along**2
+
+
+def _damped(at: Optimum, curvature: FloatArray, damping: float) -> FloatArray:
+    shifted = curvature + damping * np.diag(np.diag(at.precision))
+    return np.asarray(np.linalg.solve(shifted, at.gradient), dtype=np.float64)
 
 
 def _clipped(step: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import polars as pl
 
 from xbopt.calibration.customers.cleaning import Cleaned, clean
 from xbopt.calibration.customers.cleaning_sessions import CleanedSessions, clean_sessions
-from xbopt.calibration.customers.profiles import customer_table
+from xbopt.calibration.customers.profiles import table_by_first_order
 from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
 from xbopt.calibration.fit.draws import MarketDraws
@@ -23,11 +23,11 @@ from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.costs import check_costs
 from xbopt.calibration.scenario.draft import Draft, finished
 from xbopt.calibration.scenario.findings import Finding
-from xbopt.calibration.scenario.findings_of import GENERAL, findings_of, shared_channels
+from xbopt.calibration.scenario.findings_of import GENERAL, findings_of, shared_channels, unread_tables
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.insights import insights_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
-from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
+from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit, rounds_told
 from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.order_value import check_local_amounts, check_order_value
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
@@ -203,6 +203,7 @@ def calibrate_tables(
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell, shared)
     played = None if fit is None else fit.replay.panel
     put_sentiment(skeleton.draft, shop, cleaned, tables)
+    unread = unread_tables(tables, skeleton.draft)
     tell("deals, coming weeks and buyers", 0, 0)
     insights = insights_of(
         cleaned,
@@ -239,6 +240,7 @@ def calibrate_tables(
             sorted(
                 [
                     *unusual,
+                    *unread,
                     *findings_of(
                         chosen,
                         shop,
@@ -318,7 +320,7 @@ def _customers(cleaned: Cleaned, shop: Shop, seed: int) -> tuple[CustomerBase | 
         return None, None
     known = shop.with_its_customers(cleaned)
     purchases = purchases_of(known)
-    table = customer_table(known)
+    table = table_by_first_order(known)
     segments = learn_segments(table, seed=seed)
     # The table and the purchases are both sorted by pseudonym, and hold the same customers.
     return customer_base(purchases, shop.regions, segments, segments.of(table)), segments
@@ -381,7 +383,7 @@ def _fitted(
             price=price,
             seed=chosen.seed,
             worlds=chosen.worlds,
-            on_round=lambda done, total: tell("market fit", done, total),
+            on_round=rounds_told(tell),
         )
     except (CalibrationError, PanelError) as error:
         if chosen.tests:  # a test that does not fit is the user's to mend

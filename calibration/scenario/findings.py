@@ -36,6 +36,8 @@ FindingCode = Literal[
     "amounts_in_other_money",
     "spend_shared",
     "costs_odd",
+    "table_unread",
+    "own_plan_without_deals",
 ]
 
 

@@ -1,14 +1,19 @@
 """Which findings a calibration has."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
+from typing import cast
+
+import polars as pl
 
 from xbopt.calibration.customers.market_customers import SECOND_ORDER_DAYS
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Options
+from xbopt.calibration.scenario.draft import Draft
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.people import CustomerBase
+from xbopt.calibration.scenario.plan import LATE_WEEKS
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.calibration.scenario.skeleton import Skeleton
 from xbopt.imports.panel import ImportedPanel
@@ -16,6 +21,8 @@ from xbopt.imports.panel import ImportedPanel
 GENERAL = "general"
 """The trade whose facts hold where nobody says what is sold."""
 _YEAR_WEEKS = 52
+_A_DEAL = 0.02
+"""Share of a day's list prices given away from which on the day had a deal, and not a few vouchers."""
 
 
 _MOST_SHARED = 0.1
@@ -25,6 +32,22 @@ _MOST_SHARED = 0.1
 def shared_channels(panel: ImportedPanel, skeleton: Skeleton) -> tuple[str, ...]:
     """Ids of the channels whose spend by country was shared by orders, since no file tells it."""
     return tuple(one.id for one in skeleton.bought if panel.shared.get(one.channel, 0.0) > _MOST_SHARED)
+
+
+_READ: frozenset[str] = frozenset({"transactions", "refunds", "media", "sessions", "stock", "rates", "feedback"})
+"""Tables that a calibration uses. Whatever else lies in a data folder is said to be of no use to it."""
+
+
+def unread_tables(tables: Mapping[str, pl.DataFrame], draft: Draft) -> tuple[Finding, ...]:
+    """Tables with rows that no step uses, by name; the scenario's description says so too."""
+    rows = {name: table.height for name, table in tables.items() if name not in _READ and not table.is_empty()}
+    if not rows:
+        return ()
+    named = ", ".join(f"{name} ({count:,} rows)" for name, count in rows.items())
+    draft.data["description"] = f"{draft.data['description']} Read and not used: {named}."
+    return tuple(
+        Finding(code="table_unread", subjects=(name,), figures={"rows": float(count)}) for name, count in rows.items()
+    )
 
 
 def findings_of(
@@ -98,6 +121,11 @@ def findings_of(
         add("covered_days", *(f"{day}" for day in played))
     elif 0 < weeks < shop.days // 7:
         add("burn_in", figures={"given": float(shop.days // 7), "played": float(weeks)})
+    since = shop.last - timedelta(weeks=LATE_WEEKS)
+    deals = panel.frame.filter((pl.col("date") > since) & (pl.col("discount_frac") > _A_DEAL))
+    if not deals.is_empty():
+        depth = deals["discount_frac"].mean()
+        add("own_plan_without_deals", figures={"days": deals["date"].n_unique(), "depth": cast("float", depth)})
     if not panel.frame["visits"].is_not_null().any():
         add("visits_assumed")
     # Cells that nobody joined lately are kept alive by a few prospects; that moves no money.

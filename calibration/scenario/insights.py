@@ -5,8 +5,8 @@ why the data do not tell it. Figures are those of groups: no customer is named, 
 `LEAST_SHOWN`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Generic, Literal, TypeVar
 
@@ -15,12 +15,13 @@ import polars as pl
 
 from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.customers.cleaning_sessions import CleanedSessions
-from xbopt.calibration.customers.demand import DemandModel, daily_orders, demand_model, order_shares
+from xbopt.calibration.customers.demand import DemandForecast, daily_orders, demand_model, summed
 from xbopt.calibration.customers.gamma_gamma import GammaGammaFit, ValueScore, fit_gamma_gamma, value_score
-from xbopt.calibration.customers.market_customers import cohort_fits, offer_fit
+from xbopt.calibration.customers.market_customers import cohorts, is_enough
 from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS, PurchaseChance, purchase_chance
-from xbopt.calibration.customers.purchases import repeat_summary
+from xbopt.calibration.customers.purchases import RepeatSummary, repeat_summary
 from xbopt.calibration.customers.quality import DataQuality, data_quality
+from xbopt.calibration.customers.second_orders import followed_days, second_orders
 from xbopt.calibration.customers.segments import SegmentDrift, Segments, segment_drift
 from xbopt.calibration.intervals import Interval
 from xbopt.calibration.promotion_weeks import weeks_of_lines, weeks_of_panel
@@ -51,10 +52,10 @@ class Told(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionDemand:
-    """Daily orders of a region, or of all; ``region`` is None for all."""
+    """Daily orders of a region, or of all: their sum; ``region`` is None for all."""
 
     region: str | None
-    model: Told[DemandModel]
+    model: Told[DemandForecast]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +98,40 @@ class SegmentValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortRepeat:
-    """How customers won in the same months come again.
+    """How customers won in the same months came again.
 
     Attributes:
         first_month: The cohort's first month, as ``2011-04``; empty for those won on an offer, of all months.
         customers: Customers won.
         repeaters: Of these, the ones who were seen again.
-        second_order: Chance of a second order within 90 days.
+        days: Days for which half of them were followed, `HORIZON_DAYS` at most.
+        second_order: Share with a second order within so many days, as it was seen.
     """
 
     first_month: str
     customers: int
     repeaters: int
+    days: int
     second_order: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortChange:
+    """Customers won last against those won first, within the days for which half of either were followed.
+
+    Attributes:
+        first_month, last_month: First months of the two.
+        days: These days.
+        first, last: Shares with a second order within them, as they were seen.
+        is_apart: Whether they differ beyond chance.
+    """
+
+    first_month: str
+    last_month: str
+    days: int
+    first: Interval
+    last: Interval
+    is_apart: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +145,8 @@ class Insights:
         demand: The coming four weeks: of all regions together first, then of each.
         buyers: Who buys within 90 days.
         values: What a purchase brings, by segment; empty where customers are not known.
-        cohorts: How customers won in the same quarter come again, and those won on an offer; without small ones.
+        cohorts: How customers won in the same quarter came again, and those won on an offer; without small ones.
+        cohort_change: Those of the last quarter against those of the first; None where there are no two.
         drift: Shares of the segments month by month; None where customers are not known or the data are short.
     """
 
@@ -134,6 +157,7 @@ class Insights:
     buyers: Told[Buyers]
     values: tuple[SegmentValue, ...]
     cohorts: tuple[CohortRepeat, ...]
+    cohort_change: CohortChange | None
     drift: SegmentDrift | None
 
 
@@ -162,6 +186,7 @@ def insights_of(
         holes: Days that orders, or a platform, tell nothing about.
         seed: Of the named streams.
     """
+    summary = None if base is None else repeat_summary(base.purchases)
     return Insights(
         quality=data_quality(cleaned),
         sessions=sessions,
@@ -169,7 +194,8 @@ def insights_of(
         demand=_demand(shop, holes, seed),
         buyers=Told(why_not="no_customers") if base is None else _told(lambda: _buyers(cleaned, shop, base, seed)),
         values=() if base is None else tuple(_value(base, segment) for segment in range(len(base.ids))),
-        cohorts=() if base is None else _cohorts(base),
+        cohorts=() if summary is None else _cohorts(summary),
+        cohort_change=None if summary is None else _cohort_change(summary),
         drift=None if segments is None else _drift(cleaned, shop, segments),
     )
 
@@ -193,16 +219,19 @@ def _demand(shop: Shop, holes: Sequence[Hole], seed: int) -> tuple[RegionDemand,
     """Forecasts of the days after the last one. Days that are not known are no days without orders: they end before."""
     first = max([shop.first, *(hole.last + timedelta(days=1) for hole in holes if not hole.channels)])
     span = first, max(shop.last, first)
-    several = len(shop.regions) > 1
-    return tuple(
+    regions = tuple(
         RegionDemand(
-            region=region, model=_told(lambda lines=lines, shares=shares: _forecast(lines, span, shares, seed))
+            region=code,
+            model=_told(lambda code=code: _forecast(shop.lines.filter(pl.col("country") == code), span, code, seed)),
         )
-        for region, lines, shares in (
-            *([(None, shop.lines, order_shares(shop.lines, shop.regions))] if several else []),
-            *((code, shop.lines.filter(pl.col("country") == code), {code: 1.0}) for code in shop.regions),
-        )
+        for code in shop.regions
     )
+    if len(regions) == 1:
+        return regions
+    parts = [one.model.value for one in regions if one.model.value is not None]
+    untold = next((one.model for one in regions if one.model.value is None), None)
+    # Where one is not told, neither is a sum of all.
+    return (RegionDemand(region=None, model=untold or Told(value=summed(parts))), *regions)
 
 
 def _buyers(cleaned: Cleaned, shop: Shop, base: CustomerBase, seed: int) -> Buyers:
@@ -241,24 +270,41 @@ def _value(base: CustomerBase, segment: int) -> SegmentValue:
     # A mean value needs no first purchase that was seen, so that nobody is left out.
     fit = _told(lambda: fit_gamma_gamma(repeat_summary(purchases, burn_in_days=0)))
     if fit.value is not None and not np.isfinite(fit.value.mean_value.value):
-        fit = Told[GammaGammaFit](why_not="no_finite_mean")
+        fit = replace(fit, value=None, why_not="no_finite_mean")
     score = None if fit.value is None else _told(lambda: value_score(purchases, HORIZON_DAYS)).value
     return SegmentValue(segment=segment, fit=fit, score=score)
 
 
-def _cohorts(base: CustomerBase) -> tuple[CohortRepeat, ...]:
+def _cohorts(summary: RepeatSummary) -> tuple[CohortRepeat, ...]:
     """By quarter in which customers were won, then those won on an offer."""
-    summary = repeat_summary(base.purchases)
-    fits = {**cohort_fits(summary), "": offer_fit(summary)}
+    on_offer = summary.of(summary.offer)
+    every = {**cohorts(summary), **({"": on_offer} if is_enough(on_offer) and not summary.offer.all() else {})}
     return tuple(
         CohortRepeat(
             first_month=month,
-            customers=fit.customers,
-            repeaters=fit.repeaters,
-            second_order=fit.second_order(HORIZON_DAYS),
+            customers=len(own.again),
+            repeaters=int((own.again > 0).sum()),
+            days=(days := min(followed_days(own), HORIZON_DAYS)),
+            second_order=second_orders(own, days).interval,
         )
-        for month, fit in fits.items()
-        if fit is not None
+        for month, own in every.items()
+    )
+
+
+def _cohort_change(summary: RepeatSummary) -> CohortChange | None:
+    every = cohorts(summary)
+    if len(every) < 2:
+        return None
+    (first_month, earliest), *_, (last_month, latest) = every.items()
+    days = min(HORIZON_DAYS, followed_days(earliest), followed_days(latest))
+    first, last = second_orders(earliest, days), second_orders(latest, days)
+    return CohortChange(
+        first_month=first_month,
+        last_month=last_month,
+        days=days,
+        first=first.interval,
+        last=last.interval,
+        is_apart=last.is_apart(first),
     )
 
 
@@ -267,6 +313,6 @@ def _drift(cleaned: Cleaned, shop: Shop, segments: Segments) -> SegmentDrift | N
     return drift if len(segments.segments) > 1 and len(drift.mornings) > 1 else None
 
 
-def _forecast(lines: pl.DataFrame, span: tuple[date, date], shares: Mapping[str, float], seed: int) -> DemandModel:
+def _forecast(lines: pl.DataFrame, span: tuple[date, date], country: str, seed: int) -> DemandForecast:
     first, orders = daily_orders(lines, span)
-    return demand_model(first, orders, shares, seed=seed)
+    return demand_model(first, orders, {country: 1.0}, seed=seed)

@@ -6,14 +6,15 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import cast
+from time import monotonic
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from xbopt.calibration.fit.draws import MarketDraws, scenario_paths
 from xbopt.calibration.fit.identification import Verdict
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
+from xbopt.calibration.fit.market_fit import MOST_ROUNDS, NOISE_WORLDS, MarketFit, fit_market
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.panel import read_panel
 from xbopt.calibration.prices import PriceEstimate
@@ -27,11 +28,16 @@ from xbopt.core.scenario.draws import PARAMETERS
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.scenario.uncertainty import GROUP_AXES
 
+if TYPE_CHECKING:
+    from xbopt.studies.simulate import Progress
+
 LEAST_FIT_DAYS = 84
 """Four weeks to warm up and eight to compare: fewer days are not fitted."""
 DRAWS = 512
 _MOST_FIT_DAYS = 730
 _YEAR_DAYS = 364
+_LATER, _LAST = 1.5, 3.0
+"""Time of a later round and of the last one against the first."""
 _ELASTICITY_SD = (0.02, 3.0)
 _MARKS: dict[Verdict, tuple[str, str]] = {
     "measured": ("M", "measured by the fit"),
@@ -78,6 +84,27 @@ def fit_media(
     return fit_market(
         scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed, worlds=worlds, on_round=on_round
     )
+
+
+def rounds_told(tell: "Progress", clock: Callable[[], float] = monotonic) -> Callable[[int, int], None]:
+    """What tells the rounds of a fit as stages, with the time that they still take by those that are done.
+
+    Args:
+        tell: Called with the stage.
+        clock: Seconds.
+    """
+    began = clock()
+
+    def on_round(done: int, total: int) -> None:
+        stage = f"market fit, round {done + 1} of {total} ({MOST_ROUNDS} at most)"
+        if done > 0:
+            # Later rounds play more than the first, and the last one most.
+            passed = 1.0 + _LATER * (done - 1)
+            left = (_LATER * (total - done - 1) + _LAST) * (clock() - began) / passed
+            stage += f", about {max(round(left / 60.0), 1)} min left"
+        tell(stage, 0, 0)
+
+    return on_round
 
 
 def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:

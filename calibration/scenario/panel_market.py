@@ -18,7 +18,7 @@ from xbopt.calibration.scenario.calibration import Calibration, Options, signs_o
 from xbopt.calibration.scenario.channels import Bought
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, finished, rounded, shares
 from xbopt.calibration.scenario.findings import Finding
-from xbopt.calibration.scenario.media_fit import DRAWS, put_fit
+from xbopt.calibration.scenario.media_fit import DRAWS, put_fit, rounds_told
 from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.plan import HISTORY_DAYS, LATE_WEEKS
 from xbopt.core.arrays import FloatArray
@@ -89,7 +89,7 @@ def calibrate_panel(path: Path, *, chosen: Options, tell: "Progress") -> Calibra
         tests=chosen.tests,
         seed=chosen.seed,
         worlds=chosen.worlds,
-        on_round=lambda done, total: tell("market fit", done, total),
+        on_round=rounds_told(tell),
     )
     draws = fit.draws(DRAWS)
     draft = _draft(like, fit, chosen)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import altair as alt
 
-from xbopt.calibration.customers.demand import DemandModel
+from xbopt.calibration.customers.demand import DemandForecast
 from xbopt.calibration.fit.decomposition import ResponseCurve
 from xbopt.calibration.scenario.review import RevenueWeeks
 from xbopt.reports.kit import charts
@@ -53,7 +53,7 @@ def curve_chart(curve: ResponseCurve, description: str) -> charts.Spec:
     return charts.finished(chart, description)
 
 
-def demand_chart(model: DemandModel, description: str) -> charts.Spec:
+def demand_chart(model: DemandForecast, description: str) -> charts.Spec:
     """Dots are orders of the last whole weeks, the line is what is expected of the coming ones, the band its error."""
     end = model.first_day + timedelta(days=len(model.orders))
     weeks = min(len(model.orders) // _WEEK, _WEEKS_SHOWN)

@@ -9,6 +9,8 @@ from xbopt.calibration.fit.identification import Identified, Verdict
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.reports.kit.numbers import NumberFormat
 
+_WITHIN = 1.0
+"""Standard errors by which numbers may be off and still be used: intervals of a fit in doubt hold three."""
 VERDICT_WORDS: Mapping[Verdict, str] = {
     "measured": "measured",
     "partly": "partly told",
@@ -20,10 +22,23 @@ def _spend_on(finding: Finding) -> str:
     return f"spend on {finding.channel}" if finding.channel else "spend"
 
 
+def _unsettled(finding: Finding, numbers: NumberFormat) -> str:
+    """What may be used of a fit that did not settle, and which of its numbers still move."""
+    off = (
+        "The fit did not settle: its numbers (what media bring, levels of regions, reactions to prices and events) may "
+        f"lie about {numbers.decimal(finding.figure)} standard errors from the best ones, most of all {finding.place}."
+    )
+    others = "Customers, costs, order values and the forecast of the coming weeks do not come from the fit, and hold."
+    if finding.figure <= _WITHIN:
+        return f"{off} That is within their intervals, which are widened: they may be used. {others}"
+    return (
+        f"{off} Do not decide on media by them. {others} Calibrate with another --seed; where that does not settle "
+        "either, --no-fit takes media from public facts."
+    )
+
+
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
-    "not_converged": lambda _f, _n: (
-        "The fit did not settle: its best values may not be the best. Calibrate with another --seed, and compare."
-    ),
+    "not_converged": _unsettled,
     "cold_start": lambda f, n: (
         f"The first day's customers in {f.place or 'the market'} do not fit the weeks after it "
         f"({n.decimal(f.figure)}). Give orders of an earlier start, so that old customers are known."
@@ -120,8 +135,13 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
 
 def fit_sentences(fit: MarketFit, numbers: NumberFormat) -> tuple[str, ...]:
     """What channels are told of, then what a reader must know."""
-    found = (_SENTENCES[finding.code](finding, numbers) for finding in fit.findings)
+    found = (finding_words(finding, numbers) for finding in fit.findings)
     return tuple(dict.fromkeys((*_returns(fit), *found)))  # two kinds of customers may miss a first day alike
+
+
+def finding_words(finding: Finding, numbers: NumberFormat) -> str:
+    """What one of them says, and what would tell more."""
+    return _SENTENCES[finding.code](finding, numbers)
 
 
 def _returns(fit: MarketFit) -> tuple[str, ...]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from xbopt.calibration.customers.demand import DemandModel
+from xbopt.calibration.customers.demand import DemandForecast
 from xbopt.calibration.intervals import Interval
 from xbopt.calibration.promotions import LAGS
 from xbopt.calibration.scenario.calibration import Calibration
-from xbopt.calibration.scenario.insights import Insights, RegionDemand, SegmentValue
+from xbopt.calibration.scenario.insights import CohortChange, Insights, RegionDemand, SegmentValue
 from xbopt.reports.calibration.insight_words import (
     buyer_lines,
     cohort_lines,
@@ -79,10 +79,12 @@ def insights_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, 
                     "on_offer": not one.first_month,
                     "customers": one.customers,
                     "repeaters": one.repeaters,
+                    "days": one.days,
                     "second_order": _interval(one.second_order),
                 }
                 for one in insights.cohorts
             ],
+            "change": _cohort_change(insights.cohort_change),
             "sentences": list(cohort_lines(insights, names, numbers)),
         },
         "segments_by_month": None
@@ -98,6 +100,19 @@ def insights_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, 
 
 def _interval(one: Interval | None) -> dict[str, float] | None:
     return None if one is None else {"value": one.value, "low": one.low, "high": one.high}
+
+
+def _cohort_change(change: CohortChange | None) -> dict[str, object] | None:
+    if change is None:
+        return None
+    return {
+        "first_month": change.first_month,
+        "last_month": change.last_month,
+        "days": change.days,
+        "first": _interval(change.first),
+        "last": _interval(change.last),
+        "is_apart": change.is_apart,
+    }
 
 
 def _deals(insights: Insights, numbers: NumberFormat) -> dict[str, object]:
@@ -126,7 +141,7 @@ def _demand(one: RegionDemand) -> dict[str, object]:
     return told | ({"orders": None} if model is None else _forecast(model))
 
 
-def _forecast(model: DemandModel) -> dict[str, object]:
+def _forecast(model: DemandForecast) -> dict[str, object]:
     begin = model.first_day + timedelta(days=len(model.orders))
     return {
         "orders": _interval(model.total),
@@ -136,6 +151,8 @@ def _forecast(model: DemandModel) -> dict[str, object]:
         ],
         "days": [float(orders) for orders in model.forecast],
         "beats_naive": model.beats_naive,
+        "stands": model.stands,
+        "error": model.error,
         "scores": [{"forecaster": one.name, "wmape": one.wmape, "bias": one.bias} for one in model.scores],
     }
 

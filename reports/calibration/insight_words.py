@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from xbopt.calibration.customers.demand import HORIZON_DAYS, DemandModel
-from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS as BUYER_DAYS
+from xbopt.calibration.customers.demand import HORIZON_DAYS, DemandForecast, DemandModel
 from xbopt.calibration.customers.segments import CHANGED
-from xbopt.calibration.scenario.insights import Buyers, CohortRepeat, Insights, RegionDemand, SegmentValue, Told, WhyNot
+from xbopt.calibration.intervals import Interval
+from xbopt.calibration.scenario.insights import Buyers, Insights, RegionDemand, SegmentValue, Told, WhyNot
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import promotion_sentences
 
@@ -37,20 +37,17 @@ def deal_lines(insights: Insights, numbers: NumberFormat) -> tuple[str, ...]:
 
 
 def demand_lines(demand: Sequence[RegionDemand], numbers: NumberFormat) -> tuple[str, ...]:
-    """The coming weeks: of all first, then the regions whose forecast is no better than last week, or not made."""
+    """The coming weeks: of all first, then the regions whose models are no better than last week, or not made."""
     lines = [_coming(one.region, one.model, numbers) for one in demand[:1]]
-    worse = [str(one.region) for one in demand[1:] if one.model.value is not None and not one.model.value.beats_naive]
-    if worse:
-        lines.append(
-            f"No better than the same weekday of last week, which stands for the forecast there: {', '.join(worse)}."
-        )
-    untold = [one for one in demand[1:] if one.model.value is None]
-    if untold and demand[0].model.value is not None:
-        lines += [f"{one.region}: {why_not(one.model)}" for one in untold]
+    for one in demand[1:]:
+        if (model := one.model.value) is None:
+            lines += [f"{one.region}: {why_not(one.model)}"] if demand[0].model.value is not None else []
+        elif not model.beats_naive:
+            lines.append(f"{one.region}: {_no_better(model, numbers)}")
     return tuple(lines)
 
 
-def _coming(region: str | None, told: Told[DemandModel], numbers: NumberFormat) -> str:
+def _coming(region: str | None, told: Told[DemandForecast], numbers: NumberFormat) -> str:
     model = told.value
     if model is None:
         return f"The coming weeks are not forecast: {why_not(told)}"
@@ -59,12 +56,25 @@ def _coming(region: str | None, told: Told[DemandModel], numbers: NumberFormat) 
         f"{region or ALL_REGIONS}: {numbers.count(total.value)} orders in the {HORIZON_DAYS // 7} weeks after the data "
         f"({numbers.count(total.low)} to {numbers.count(total.high)}), if media and deals go on as they were."
     )
+    if model.stands != "regions" and not model.beats_naive:
+        return f"{text} {_no_better(model, numbers)}"
+    ours, naive = numbers.share(model.error), numbers.share(model.score("naive").wmape)
+    return f"{text} On weeks held out its daily error was {ours} of orders; the same weekday of last week: {naive}."
+
+
+def _no_better(model: DemandForecast, numbers: NumberFormat) -> str:
+    """Why last week stands for a forecast whose models were no better; or why, all the same, it does not."""
     ours, naive = (numbers.share(model.score(name).wmape) for name in ("ensemble", "naive"))
-    if model.beats_naive:
-        return f"{text} On weeks held out its daily error was {ours} of orders; the same weekday of last week: {naive}."
+    text = (
+        f"The models do not beat the same weekday of last week (daily error {ours} of orders against {naive} on weeks "
+        "held out), "
+    )
+    if model.stands == "last_week" or not isinstance(model, DemandModel):
+        return f"{text}so that is what stands here: last week, repeated."
+    moved = f"{numbers.share(abs(model.ahead - 1.0))} {'above' if model.ahead > 1.0 else 'below'}"
     return (
-        f"{text} The models do not beat the same weekday of last week (daily error {ours} of orders against {naive} on "
-        "weeks held out), so that is what stands here: last week, repeated."
+        f"{text}but season and events put the coming weeks {moved} last week, more than in any of those: so the models "
+        "stand here, and their interval is that of weeks that were more alike."
     )
 
 
@@ -116,17 +126,14 @@ def value_lines(values: Sequence[SegmentValue], names: Sequence[str], numbers: N
 
 
 def cohort_lines(insights: Insights, names: Sequence[str], numbers: NumberFormat) -> tuple[str, ...]:
-    """Whether customers won later come again as those before, and whether the segments moved."""
+    """Whether customers won later came again as those before, and whether the segments moved."""
     lines: list[str] = []
-    cohorts = [one for one in insights.cohorts if one.first_month]
-    if len(cohorts) > 1:
-        first, last = cohorts[0], cohorts[-1]
-        apart = last.second_order.low > first.second_order.high or last.second_order.high < first.second_order.low
-        said = "differently from" if apart else "no differently, as far as can be told, from"
+    if (change := insights.cohort_change) is not None:
+        said = "differently from" if change.is_apart else "no differently, as far as can be told, from"
         lines.append(
-            f"Customers won from {last.first_month} on come again {said} those won from {first.first_month} on: "
-            f"{_chance(last, numbers)} against {_chance(first, numbers)} order a second time within "
-            f"{BUYER_DAYS} days."
+            f"Customers won from {change.last_month} on came again {said} those won from {change.first_month} on: "
+            f"{_share(change.last, numbers)} against {_share(change.first, numbers)} ordered a second time within "
+            f"{change.days} days, for which half of either were followed at least."
         )
     if insights.drift is not None:
         index, at = max(
@@ -145,6 +152,5 @@ def cohort_lines(insights: Insights, names: Sequence[str], numbers: NumberFormat
     return tuple(lines)
 
 
-def _chance(cohort: CohortRepeat, numbers: NumberFormat) -> str:
-    low, high = numbers.share(cohort.second_order.low), numbers.share(cohort.second_order.high)
-    return f"{numbers.share(cohort.second_order.value)} ({low} to {high})"
+def _share(one: Interval, numbers: NumberFormat) -> str:
+    return f"{numbers.share(one.value)} ({numbers.share(one.low)} to {numbers.share(one.high)})"

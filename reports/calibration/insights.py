@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from xbopt.calibration.customers.demand import DemandModel
+from xbopt.calibration.customers.demand import DemandForecast, Stands
 from xbopt.calibration.customers.purchase_chance import HORIZON_DAYS, Model
 from xbopt.calibration.customers.segments import CHANGED, SegmentDrift
 from xbopt.calibration.intervals import Interval
@@ -27,6 +27,7 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page_parts import ChartPart, Section, table_text
 
 _LOW, _HIGH = "95 % from", "to"
+_STANDS: dict[Stands, str] = {"models": "models", "last_week": "last week, repeated", "regions": "sum of the regions"}
 _MODELS: dict[Model, str] = {
     "ensemble": "All models together",
     "logistic": "Logistic regression",
@@ -66,7 +67,7 @@ class InsightReport:
     demand_lines: tuple[str, ...]
     demand: Table
     demand_weeks: Table
-    demand_first: DemandModel | None
+    demand_first: DemandForecast | None
     buyer_lines: tuple[str, ...]
     buyers: Table
     buyer_models: Table
@@ -220,8 +221,7 @@ def _demand(demand: Sequence[RegionDemand]) -> Table:
     for one in demand:
         if (model := one.model.value) is not None:
             errors = (model.score(name).wmape for name in ("ensemble", "naive"))
-            used = "models" if model.beats_naive else "last week, repeated"
-            rows.append((one.region or ALL_REGIONS, *_bounds(model.total), *errors, used))
+            rows.append((one.region or ALL_REGIONS, *_bounds(model.total), *errors, _STANDS[model.stands]))
     return Table(
         key="demand",
         title="Orders of the four weeks after the data",
@@ -235,8 +235,8 @@ def _demand(demand: Sequence[RegionDemand]) -> Table:
             Column("used", "What stands here", "text"),
         ),
         rows=tuple(rows),
-        note="Errors are those of single days on up to three times four weeks held out. Regions are forecast on their "
-        "own and need not add up to all.",
+        note="Errors are those of single days on up to three times four weeks held out. All regions are the sum of "
+        "what stands for each, with the errors of that sum.",
     )
 
 
@@ -337,19 +337,22 @@ def _values(values: Sequence[SegmentValue], names: Sequence[str]) -> Table:
 def _cohorts(cohorts: Sequence[CohortRepeat]) -> Table:
     return Table(
         key="cohorts",
-        title=f"Second orders within {HORIZON_DAYS} days, by quarter in which customers were won",
+        title="Second orders as they were seen, by quarter in which customers were won",
         columns=(
             Column("cohort", "Won from", "text"),
             Column("customers", "Customers", "count"),
             Column("repeaters", "Seen again", "count"),
-            Column("second_order", "Second order", "share", "Chance by the fitted types"),
+            Column("days", "Within days", "count", f"For which half were followed, {HORIZON_DAYS} at most"),
+            Column("second_order", "Second order", "share", "Share by Kaplan and Meier; no model, no forecast"),
             Column("low", _LOW, "share"),
             Column("high", _HIGH, "share"),
         ),
         rows=tuple(
-            (one.first_month or ON_OFFER, one.customers, one.repeaters, *_bounds(one.second_order)) for one in cohorts
+            (one.first_month or ON_OFFER, one.customers, one.repeaters, one.days, *_bounds(one.second_order))
+            for one in cohorts
         ),
-        note="Cohorts too small for a model of their own are left out. Those won on an offer are of all quarters.",
+        note="Small cohorts are left out. Those won on an offer are of all quarters. Rows of different days are no "
+        "comparison.",
     )
 
 

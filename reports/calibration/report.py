@@ -190,7 +190,7 @@ def _segments(calibration: Calibration) -> Table:
             Column("customers", "Customers", "count"),
             Column("share", "Of customers", "share"),
             Column("revenue", "Of revenue", "share"),
-            Column("order_value", "Median order", "price"),
+            Column("order_value", "Median first order", "price"),
             Column("second_90", "Second order in 90 days", "share", "By the repeat model"),
             Column("second_365", "In 365 days", "share", "By the repeat model; beyond the data it is a forecast"),
             Column("stability", "Stability", "ratio", "Mean Jaccard similarity over bootstrap samples; 1 is the same"),

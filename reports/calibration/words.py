@@ -7,6 +7,7 @@ from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.shop import Reason
+from xbopt.reports.imports import TABLE_WORDS
 from xbopt.reports.kit.numbers import NumberFormat
 
 _REASONS: Mapping[Reason, str] = {
@@ -93,6 +94,13 @@ _ODD_COSTS = {
 def _odd_costs(finding: Finding, numbers: NumberFormat) -> str:
     parts = [_ODD_COSTS[name].format(numbers.share(share)) for name, share in finding.figures.items()]
     return f"The list of costs is odd: {'; '.join(parts)}. Every split of money rests on it: see whether it is right."
+
+
+_UNREAD = {
+    "sends": "What mail brings stays in organic visits and repeat orders, as if as much were sent on; a plan neither "
+    "adds mailings nor stops them.",
+}
+"""Where the effect of what a table tells is found, although nothing uses the table."""
 
 
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
@@ -210,6 +218,15 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "panel_left_out": lambda f, n: (
         f"{n.count(f.figures['rows'])} rows of the panel are about the {f.subjects[0]}, which the scenario does not "
         "have; they were left out."
+    ),
+    "table_unread": lambda f, n: (
+        f"{n.count(f.figures['rows'])} {TABLE_WORDS.get(f.subjects[0], f'rows of {f.subjects[0]}')} were read and are "
+        f"used by nothing here. {_UNREAD.get(f.subjects[0], 'No plan takes account of them.')}"
+    ),
+    "own_plan_without_deals": lambda f, n: (
+        f"Deals of {n.share(f.figures['depth'])} in the mean ran on {n.count(f.figures['days'])} of the last 56 days. "
+        "The scenario's own plan carries media on and gives no discounts: what a plan with discounts brings more than "
+        "it is not what it brings more than last time. State yours under plan.discounts to compare with them."
     ),
     "shocks_dropped": lambda f, n: (
         f"{n.count(f.figures['shocks'])} shocks of the scenario named are of its own days, and are not in the new one."

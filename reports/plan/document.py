@@ -37,6 +37,7 @@ def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation |
         "baseline": result.baseline.goals[plan.goal],
         "gain": result.gain,
         "sampled": _sampled(result),
+        "lead": _lead(result),
         "cells": plan.cells,
         "solve_seconds": plan.solve_seconds,
         "total_spend": plan.total_spend_base,
@@ -76,7 +77,7 @@ def infeasible_json(
     """
     missing = (
         "risk resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected worth_knowing sampled plans_tried bookable"
+        "budget expected worth_knowing sampled lead plans_tried bookable"
     ).split()
     return {
         "status": "infeasible",
@@ -107,6 +108,18 @@ def _sampled(result: PlanningResult) -> dict[str, object]:
         "worst_decile": number_or_none(played.worst_decile),
         "loss_probability": played.loss_probability,
         "gain": figures_json(result.sampled_gain),
+    }
+
+
+def _lead(result: PlanningResult) -> dict[str, object] | None:
+    lead = result.lead
+    if lead is None:
+        return None
+    return {
+        "discounts": figures_json(lead.discounts),
+        "media": figures_json(lead.media),
+        "estimated_elasticities": list(lead.elasticities),
+        "estimated_responses": list(lead.responses),
     }
 
 

@@ -11,6 +11,7 @@ from xbopt.reports.plan.words import (
     GROUP_WORDS,
     LimitLine,
     booking_sentence,
+    lead_sentence,
     limit_lines,
     limits_sentence,
     plan_verdict,
@@ -49,7 +50,7 @@ class PlanReport:
         review: The plan, played in many worlds and under other assumptions.
         simulation: The plan in many worlds, against the scenario's own plan.
         verdict: What the plan brings in expected mode.
-        sampled_words: What it brings in sampled worlds.
+        sampled_words: What it brings in sampled worlds, and what of its lead rests on estimates.
         spend_words: What it spends, and what is proven about it.
         facts: Goal, target, plan cells.
         limits_words: Which limits hold it back, in a sentence.
@@ -108,7 +109,7 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
             locale=locale,
         ),
         verdict=plan_verdict(result, numbers),
-        sampled_words=sampled_sentence(result, numbers),
+        sampled_words=" ".join(filter(None, (sampled_sentence(result, numbers), lead_sentence(result, numbers)))),
         spend_words=" ".join(
             [
                 spend_sentence(result, numbers),

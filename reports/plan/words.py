@@ -175,6 +175,23 @@ def sampled_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     )
 
 
+def lead_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What of the lead over the scenario's own plan comes from discounts, and whether that is known; else empty."""
+    lead = result.lead
+    if lead is None:
+        return ""
+    discounts, media = (numbers.number(one.mean, result.goal_unit) for one in (lead.discounts, lead.media))
+    text = f"Of that difference to the own plan {discounts} come from its discounts, and {media} from its media."
+    if lead.elasticities and lead.discounts.mean > 0.0:
+        text += (
+            f" What discounts do rests on estimates (evidence E: elasticity of {', '.join(lead.elasticities)}), not on "
+            "your data: test them in one region first, or plan without (--set discounts.ceiling_frac=0)."
+        )
+    if lead.responses and lead.media.mean > 0.0:
+        text += f" So does part of what media bring ({', '.join(lead.responses)})."
+    return text
+
+
 def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     """What the plan spends, and what is proven about it."""
     plan, budget = result.campaign, result.scenario.limits.total_base

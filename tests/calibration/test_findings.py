@@ -7,13 +7,16 @@ import pytest
 
 from xbopt.calibration.fit.findings import Finding, in_doubt
 from xbopt.calibration.fit.identification import Identification, Identified, Verdict
+from xbopt.calibration.scenario.media_fit import rounds_told
+from xbopt.reports.calibration.fit_words import finding_words
+from xbopt.reports.kit.numbers import NumberFormat
 
 
 @pytest.mark.parametrize(
     ("found", "doubtful"),
     [
         ((), False),
-        ((Finding(code="not_converged", figure=0.1),), True),
+        ((Finding(code="not_converged", place="return.DE.search", figure=0.1),), True),
         ((Finding(code="poor_fit", figure=1.4),), True),
         ((Finding(code="spend_follows_demand", place="DE", figure=0.3),), True),
         ((Finding(code="demand_unchecked"),), False),
@@ -60,3 +63,29 @@ def test_a_return_that_its_own_test_measures_stays_measured_in_doubt() -> None:
         parameters=(), returns=listed, contrasts=(), directions=(), moved=np.ones((1, 2)), spread=np.ones((1, 2))
     )
     assert [one.verdict for one in judged.in_doubt({"social"}).returns] == ["partly", "measured"]
+
+
+@pytest.mark.parametrize(("off", "may"), [(0.3, True), (2.5, False)])
+def test_a_fit_that_did_not_settle_says_what_of_it_may_be_used(off: float, may: bool) -> None:
+    found = Finding(code="not_converged", place="carry_over.search, deal_gain", figure=off)
+    said = finding_words(found, NumberFormat(locale="en", currency="EUR"))
+    assert f"about {off:.2f} standard errors" in said
+    assert "most of all carry_over.search, deal_gain" in said
+    assert ("they may be used" in said) is may
+    assert ("Do not decide on media" in said) is not may
+    assert "forecast of the coming weeks do not come from the fit" in said
+
+
+def test_rounds_of_a_fit_are_told_with_how_many_and_how_long() -> None:
+    told: list[str] = []
+    seconds = iter([0.0, 60.0, 150.0])
+    on_round = rounds_told(lambda stage, _done, _total: told.append(stage), clock=lambda: next(seconds))
+    on_round(0, 3)
+    on_round(1, 3)
+    on_round(2, 4)
+    assert told == [
+        "market fit, round 1 of 3 (9 at most)",
+        # A later round takes half as long again as the first, the last one three times as long.
+        "market fit, round 2 of 3 (9 at most), about 4 min left",
+        "market fit, round 3 of 4 (9 at most), about 4 min left",
+    ]

@@ -24,13 +24,17 @@ from xbopt.calibration.promotions import promotion_profile
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Calibration, Options
+from xbopt.calibration.scenario.draft import Draft
+from xbopt.calibration.scenario.findings_of import unread_tables
 from xbopt.calibration.scenario.insights import Insights, Told, WhyNot, insights_of
 from xbopt.core.randomness import named_generator
+from xbopt.imports.tables import TABLES
 from xbopt.reports.calibration.document import calibration_json
 from xbopt.reports.calibration.insight_words import _WHY_NOT, why_not
 from xbopt.reports.calibration.page import calibration_content
 from xbopt.reports.calibration.report import build_calibration_report
 from xbopt.reports.calibration.workbook import write_calibration_xlsx
+from xbopt.reports.imports import TABLE_WORDS
 from xbopt.reports.kit.page import html_page
 
 OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
@@ -71,7 +75,7 @@ def short() -> Calibration:
     return calibrated_from(transactions=shop_orders(300, 70))
 
 
-def test_all_regions_stand_first_and_weeks_add_up_to_the_total(made: Calibration) -> None:
+def test_regions_and_weeks_add_up_to_the_total_which_stands_first(made: Calibration) -> None:
     demand = insights_in(made).demand
     assert [one.region for one in demand] == [None, "DE", "GB"]
     for one in demand:
@@ -81,6 +85,8 @@ def test_all_regions_stand_first_and_weeks_add_up_to_the_total(made: Calibration
         assert model.total.value == pytest.approx(model.forecast.sum())
         assert all(0.0 <= week.low <= week.value <= week.high for week in (*model.weeks, model.total))
         assert model.first_day + timedelta(days=len(model.orders)) == made.last + timedelta(days=1)
+    whole, *parts = (one.model.value.total.value for one in demand if one.model.value is not None)
+    assert sum(parts) == pytest.approx(whole)
 
 
 @pytest.mark.statistical
@@ -247,6 +253,55 @@ def test_customers_of_one_kind_come_again_alike_whenever_they_were_won(made: Cal
     assert [one["first_month"] for one in told["quarters"] if not one["on_offer"]] == [
         one.first_month for one in quarters
     ]
+
+
+def test_cohorts_are_held_against_each_other_within_the_days_that_both_were_seen(made: Calibration) -> None:
+    """Customers of one kind, the last of whom were followed for weeks: no share goes beyond what was seen."""
+    found = insights_in(made)
+    *early, last = (one for one in found.cohorts if one.first_month)
+    assert all(one.days == 90 for one in early[:-1])
+    change = found.cohort_change
+    assert change is not None
+    assert change.days == last.days <= 90
+    assert not change.is_apart
+    assert f"within {change.days} days" in build_calibration_report(made).insights.cohort_lines[0]
+    assert calibration_json(made, {})["cohorts"]["change"]["days"] == change.days
+
+
+def test_a_table_that_nothing_uses_is_named_with_its_rows() -> None:
+    day = {"date": FIRST, "platform": "mail", "campaign_id": "1", "recipients": 900}
+    found = calibrate_tables(
+        {
+            "transactions": canonical("transactions", shop_orders(300, 70).to_dicts()),
+            "sends": canonical("sends", [day, {**day, "campaign_id": "2"}]),
+        },
+        options=OPTIONS,
+    )
+    (told,) = (one for one in found.findings if one.code == "table_unread")
+    assert (told.subjects, told.figures) == (("sends",), {"rows": 2.0})
+    assert "2 mailings were read and are used by nothing here" in " ".join(build_calibration_report(found).lines)
+    assert "Read and not used: sends (2 rows)." in found.scenario.document.description
+    assert not [one for one in calibrated_from(transactions=shop_orders(300, 70)).findings if one.code == told.code]
+
+
+def test_deals_that_the_own_plan_does_not_carry_on_are_told() -> None:
+    orders = shop_orders(300, 70)
+    late = pl.col("date").is_between(FIRST + timedelta(days=50), FIRST + timedelta(days=56))
+    deals = pl.when(late).then(0.15 * pl.col("unit_price") * pl.col("quantity")).otherwise(0.0)
+    found = calibrated_from(transactions=orders.with_columns(deals.alias("discount")))
+    (told,) = (one for one in found.findings if one.code == "own_plan_without_deals")
+    assert told.figures["days"] == 7
+    assert told.figures["depth"] == pytest.approx(0.15, abs=0.01)
+    assert not found.scenario.plan.discount_frac.any()
+    assert "gives no discounts" in " ".join(build_calibration_report(found).lines)
+    assert "own_plan_without_deals" not in {one.code for one in calibrated_from(transactions=orders).findings}
+
+
+def test_every_table_is_used_or_has_words() -> None:
+    empty = {name: canonical(name, [{"date": FIRST}]) for name in TABLES}
+    draft = Draft(data={"description": ""})
+    assert {one.subjects[0] for one in unread_tables(empty, draft)} == {"sends"}
+    assert set(TABLE_WORDS) == set(TABLES)
 
 
 def test_same_seed_same_bytes(made: Calibration) -> None:

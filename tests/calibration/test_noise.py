@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from xbopt.calibration.fit.noise import inflated, noise_of, scatter_by_chance, weekly
 from xbopt.calibration.fit.optimum import Optimum, find_mode
@@ -137,6 +138,24 @@ def test_the_mode_of_a_linear_model_is_that_of_ridge_regression() -> None:
     assert found.converged
     np.testing.assert_allclose(found.z, exact, atol=0.01)
     np.testing.assert_allclose(found.precision, design.T @ design + np.eye(5), rtol=1e-6)
+
+
+def test_a_half_life_that_matters_on_one_side_only_settles_in_few_batches() -> None:
+    """What is left of a half-life below a day is next to nothing: flat there, and steep towards the prior's centre."""
+    rng = np.random.default_rng(0)
+    design = rng.standard_normal((60, 6)) * np.array([1.0, 3.0, 0.3, 2.0, 1.0, 0.5])
+    target, shown = rng.standard_normal(60), 300.0 * rng.standard_normal(60)
+    played: list[int] = []
+
+    def residuals(z: FloatArray) -> FloatArray:
+        played.append(len(z))
+        return z @ design.T + np.outer(0.5 ** np.exp(-1.5 * z[:, 0]), shown) - target
+
+    found = find_mode(residuals, np.zeros(6))
+    assert found.converged
+    assert len(played) <= 15
+    best = minimize(lambda z: 0.5 * float((residuals(z[None]) ** 2).sum() + z @ z), found.z)
+    assert found.objective - float(best.fun) < 0.01
 
 
 def test_the_mode_of_a_curved_valley_is_found() -> None:

@@ -12,7 +12,7 @@ PLAN_KEYS = {
     "status", "scenario", "goal", "target", "risk", "resolution", "objective", "upper_bound", "relative_gap",
     "certificate", "baseline", "gain", "sampled", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices",
     "withheld_prices", "binding", "marginals", "expected", "worth_knowing", "spend", "infeasible", "notes",
-    "plans_tried", "bookable", "vital_signs",
+    "plans_tried", "bookable", "vital_signs", "lead",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import math
 import zipfile
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import xbopt
@@ -12,18 +13,20 @@ from xbopt.agents.planner.aims import Target
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, html_page
-from xbopt.reports.plan.document import write_plan_xlsx
+from xbopt.reports.plan.document import planning_json, write_plan_xlsx
 from xbopt.reports.plan.page import plan_content
 from xbopt.reports.plan.report import build_plan_report, expected_table
 from xbopt.reports.plan.words import (
     GROUP_WORDS,
     booking_sentence,
+    lead_sentence,
     limit_lines,
     limits_sentence,
     plan_verdict,
     spend_sentence,
 )
 from xbopt.simulator.worlds import WorldParameters
+from xbopt.studies.kpis import WorldRange
 from xbopt.studies.plan_review import review_plan
 
 SHORT = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
@@ -244,3 +247,20 @@ def test_the_workbook_has_the_plans_own_sheets(report, tmp_path):
     for name in ("Summary", "KPIs", "Allocation", "Moves", "Shadow prices", "Other assumptions"):
         assert f'<sheet name="{name}"' in book, name
     assert report.limits_words in words
+
+
+def test_the_part_of_the_lead_that_rests_on_estimates_is_said_beside_the_plan(planned):
+    lead = planned.lead
+    assert lead is not None
+    assert lead.discounts.mean + lead.media.mean == pytest.approx(planned.sampled_gain.mean)
+    said = lead_sentence(planned, EUR)
+    assert f"{EUR.money(lead.discounts.mean)} come from its discounts" in said
+    told = planning_json(planned)["lead"]
+    assert told["discounts"]["mean"] == lead.discounts.mean
+    assert said in build_plan_report(review_plan(planned, runs=2, seed=2)).sampled_words
+    # Estimates are named where discounts bring something, and nobody is asked to test what is measured.
+    weak = replace(planned, lead=replace(lead, discounts=WorldRange.of(np.ones(4)), elasticities=("families",)))
+    assert "rests on estimates (evidence E: elasticity of families), not on your data" in lead_sentence(weak, EUR)
+    known = replace(planned, lead=replace(lead, elasticities=(), responses=()))
+    assert "estimate" not in lead_sentence(known, EUR)
+    assert lead_sentence(replace(planned, lead=None), EUR) == ""

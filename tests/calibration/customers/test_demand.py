@@ -8,7 +8,7 @@ import pytest
 from tests.calibration.customers.orders import FIRST, line, simulated_orders, table
 from xbopt.calibration.customers.calendar_terms import calendar_terms, fit_calendar
 from xbopt.calibration.customers.cleaning import clean
-from xbopt.calibration.customers.demand import daily_orders, demand_model, order_shares
+from xbopt.calibration.customers.demand import daily_orders, demand_model, summed
 from xbopt.calibration.customers.purchase_chance import purchase_chance
 from xbopt.core.errors import CalibrationError
 
@@ -55,6 +55,34 @@ def test_orders_that_repeat_by_the_week_leave_nothing_to_beat():
     assert model.forecast == pytest.approx(orders[:28])
 
 
+def test_last_week_is_not_repeated_into_a_season_that_no_days_held_out_had():
+    """A year of orders that doubled in December, forecast from the quiet November after it."""
+    days = [date(2025, 11, 3) + timedelta(days=n) for n in range(385)]
+    assert days[-1] == date(2026, 11, 22)
+    busy = np.array([day.month == 12 for day in days])
+    quiet = np.tile(np.array([50.0, 90.0, 30.0, 70.0, 120.0, 40.0, 60.0]), 55)
+    model = demand_model(days[0], np.where(busy, 2.0 * quiet, quiet), {"DE": 1.0})
+    # Weeks that repeat are forecast best by repeating them, which says nothing of a December.
+    assert not model.beats_naive
+    assert model.ahead > 1.1
+    assert model.stands == "models"
+    assert model.forecast.sum() > 1.1 * 4.0 * quiet[:7].sum()
+
+
+def test_a_sum_is_what_stands_for_its_parts_with_the_errors_of_that_sum():
+    repeated = np.tile(np.array([5.0, 9.0, 3.0, 7.0, 20.0, 2.0, 11.0]), 60)
+    parts = [demand_model(FIRST, orders, {}) for orders in (repeated, series(420, 2), series(420, 3))]
+    assert {part.stands for part in parts} == {"last_week", "models"}
+    whole = summed(parts)
+    assert whole.total.value == pytest.approx(sum(part.total.value for part in parts))
+    assert whole.came == pytest.approx(np.sum([part.came for part in parts], axis=0))
+    assert whole.error == pytest.approx(
+        np.abs(np.sum([part.stood for part in parts], axis=0) - whole.came).sum() / whole.came.sum()
+    )
+    # Errors of parts that have luck of their own partly cancel.
+    assert whole.error < max(part.error for part in parts)
+
+
 def test_nothing_of_the_days_held_out_is_known_when_they_are_forecast():
     orders = series(300, 3)
     other = orders.copy()
@@ -75,11 +103,6 @@ def test_an_order_of_two_lines_is_one_order_of_its_day():
     first, orders = daily_orders(clean(table(line("1", "a", 0), line("1", "a", 0, sku="x"), line("2", "b", 2))).sales)
     assert first == date(2025, 1, 1)
     assert orders.tolist() == [1.0, 0.0, 1.0]
-
-
-def test_countries_weigh_by_their_orders_and_unknown_ones_by_nothing():
-    rows = [line(str(i), "a", i, country="DE" if i < 3 else "FR") for i in range(4)] + [line("9", "a", 1, country="QQ")]
-    assert order_shares(clean(table(*rows)).sales, ("DE", "FR")) == {"DE": 0.75, "FR": 0.25}
 
 
 def test_chances_beat_the_bucket_are_honest_and_do_not_depend_on_row_order():

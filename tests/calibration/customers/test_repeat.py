@@ -10,7 +10,8 @@ from tests.calibration.customers.orders import FIRST, cdnow_summary, line, simul
 from xbopt.calibration.customers.bg_nbd import fit_bg_nbd
 from xbopt.calibration.customers.cleaning import clean
 from xbopt.calibration.customers.gamma_gamma import fit_gamma_gamma
-from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of, repeat_summary, second_order_seen
+from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of, repeat_summary
+from xbopt.calibration.customers.second_orders import second_orders
 from xbopt.core.errors import CalibrationError
 
 
@@ -102,9 +103,11 @@ def test_kaplan_and_meier_by_hand():
     summary = summary_of([1, 1, 0, 0], [3.0, 5.0, 0.0, 0.0], [10.0, 10.0, 10.0, 2.0])
     seen = RepeatSummary(**{**{name: getattr(summary, name) for name in summary.__slots__}, "second": summary.last})
     # The one watched 2 days is gone before: 1 of 3 on day 3, 1 of 2 on day 5.
-    assert second_order_seen(seen, 4.0) == pytest.approx(1.0 / 3.0)
-    assert second_order_seen(seen, 10.0) == pytest.approx(2.0 / 3.0)
-    assert np.isnan(second_order_seen(seen, 30.0))
+    # Greenwood: 2/3 sqrt(1 / (3 * 2)), which is .272.
+    assert second_orders(seen, 4.0).se == pytest.approx(0.272, abs=1e-3)
+    assert second_orders(seen, 4.0).value == pytest.approx(1.0 / 3.0)
+    assert second_orders(seen, 10.0).value == pytest.approx(2.0 / 3.0)
+    assert np.isnan(second_orders(seen, 30.0).value)
 
 
 def test_two_orders_on_one_day_are_one_purchase_and_first_weeks_are_burnt_in():

@@ -8,7 +8,9 @@ import pytest
 
 from tests.calibration.customers.orders import FIRST, line, simulated_orders, table
 from xbopt.calibration.customers.cleaning import clean
-from xbopt.calibration.customers.profiles import CUSTOMER_COLUMNS, customer_table
+from xbopt.calibration.customers.profiles import CUSTOMER_COLUMNS, TRAITS, customer_table, table_by_first_order
+from xbopt.calibration.customers.purchases import purchases_of, repeat_summary
+from xbopt.calibration.customers.second_orders import second_orders
 from xbopt.calibration.customers.segment_names import segment_names
 from xbopt.calibration.customers.segments import learn_segments, segment_drift
 
@@ -60,6 +62,51 @@ def test_two_kinds_of_customers_are_found_named_and_stable():
     drift = segment_drift(cleaned, segments)
     assert drift.shares.sum(axis=1) == pytest.approx(1.0)
     assert drift.population_stability[0] == 0.0
+
+
+@pytest.mark.statistical
+def test_segments_do_not_differ_in_repeat_orders_by_how_they_are_cut():
+    """Customers are all alike, and every order is cheap or dear, on a deal or not, by the same chance."""
+    generator = np.random.default_rng(4)
+    rows = []
+    for who in range(2000):
+        day = int(generator.integers(0, 300))
+        number = 0
+        while day < 300 and number < 12:
+            price = float(generator.choice([8.0, 80.0])) * float(generator.lognormal(0.0, 0.2))
+            deal = 0.1 * price * float(generator.random() < 0.3)
+            rows.append(line(f"{who}-{number}", f"c{who}", day, unit_price=price, discount=deal))
+            day, number = day + int(generator.exponential(120.0)) + 1, number + 1
+    cleaned = clean(table(*rows))
+    purchases = purchases_of(cleaned)
+
+    def apart(customers: pl.DataFrame) -> float:
+        """The largest difference of a segment's second orders within 90 days from those of all, in standard errors."""
+        segments = learn_segments(customers)
+        assert len(segments.segments) > 1
+        label = segments.of(customers)
+        whole = second_orders(repeat_summary(purchases), 90)
+        parts = [second_orders(repeat_summary(purchases.of(label == k)), 90) for k in range(len(segments.segments))]
+        return max(abs(part.value - whole.value) / part.se for part in parts)
+
+    assert apart(customer_table(cleaned)) > 4.0
+    # Of five segments or fewer, one is three and a half standard errors off in 1 of 400.
+    assert apart(table_by_first_order(cleaned)) < 3.5
+
+
+def test_traits_are_those_of_the_first_order_and_of_what_came_back_of_it():
+    orders = table(
+        line("1", "a", 0, unit_price=30.0, discount=3.0), line("2", "a", 9, unit_price=10.0), line("3", "b", 20)
+    )
+    day = FIRST + timedelta(days=12)
+    refunds = pl.DataFrame({"date": [day, day], "order_id": ["1", "2"], "customer": ["a", "a"], "amount": [13.5, 10.0]})
+    cleaned = clean(orders, refunds)
+    (every, first) = (made(cleaned).row(0, named=True) for made in (customer_table, table_by_first_order))
+    assert (first["order_value"], first["unit_value"]) == pytest.approx((27.0, 27.0))
+    assert (first["discount_share"], first["return_share"]) == pytest.approx((1.0, 0.5))
+    assert {name: value for name, value in every.items() if name not in TRAITS} == {
+        name: value for name, value in first.items() if name not in TRAITS
+    }
 
 
 def test_row_order_pseudonyms_and_currency_change_no_segment():
