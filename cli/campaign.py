@@ -1,10 +1,11 @@
 """``xbopt campaign``: from a plan to money that is really spent, and back."""
 
 import getpass
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -34,6 +35,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+_WAIT_SECONDS = 30.0
+_Read = TypeVar("_Read")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")]
 ByOption = Annotated[
     str | None,
@@ -60,24 +63,61 @@ def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "G
     from xbopt.service.store.opening import open_store
 
     if use == "add":
-        open_store(store, wait_seconds=30.0, read_only=True).close()  # so that a mistyped name makes no file
-    opened = open_store(store, wait_seconds=30.0, read_only=use == "read")
+        open_store(store, wait_seconds=_WAIT_SECONDS, read_only=True).close()  # so that a mistyped name makes no file
+    opened = open_store(store, wait_seconds=_WAIT_SECONDS, read_only=use == "read")
     try:
         yield CampaignBook(opened)
     finally:
         opened.close()
 
 
+def read_campaigns(store: str, read: "Callable[[CampaignBook], _Read]") -> _Read:
+    """What is read of the campaigns of a store; read anew where somebody wrote meanwhile.
+
+    Raises:
+        UsageError: The URL names no store, or there is none.
+        StoreError: The store cannot be read, or was written to all the time.
+    """
+    from xbopt.service.store.interface import ChangedStoreError
+    from xbopt.service.store.opening import AGAIN_SECONDS
+
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            with campaigns_of(store, "read") as book:
+                return read(book)
+        except ChangedStoreError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
 def who(by: str | None) -> str:
-    """Name of whoever acts."""
+    """Name of whoever acts.
+
+    Raises:
+        UsageError: It is empty, or holds what does not print.
+    """
     if by is not None:
-        if not by.strip():
-            raise UsageError("--by (or XBOPT_ACTOR) is empty; say who does it, or leave it out.")
-        return by.strip()
+        return printed("--by (or XBOPT_ACTOR)", by, "say who does it, or leave it out")
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (OSError, KeyError):  # a process without a name
         return ""
+    return printed("Your name on this machine", name, "say who does it with --by")
+
+
+def printed(what: str, text: str, instead: str) -> str:
+    """A text that is stored and shown to others, without the blanks around it.
+
+    Raises:
+        UsageError: It is empty, or holds control or invisible characters, which terminals and pages would obey or hide.
+    """
+    kept = text.strip()
+    if not kept or not kept.isprintable():
+        wrong = "holds characters that do not print" if kept else "is empty"
+        raise UsageError(f"{what} {wrong}; {instead}.")
+    return kept
 
 
 @app.command(name="open", epilog="Example: xbopt campaign open quickstart --name spring --plan planner --store shop.db")
@@ -102,6 +142,10 @@ def open_command(
     """Begin a campaign: a scenario, and a plan whose money is committed at once or a policy that decides each day."""
     if plan is None and policy is None:
         raise UsageError("Say what is done: --plan planner, --plan FILE.csv, or --bundle for a policy that decides.")
+    from xbopt.campaigns.books.campaign_book import check_name
+
+    check_name(name)  # before a store is made for it
+    actor = who(by)
     loaded = load_with_notes(scenario, changes)
     from xbopt.agents.policies import PolicyShelf
     from xbopt.campaigns.opening import opening
@@ -115,7 +159,7 @@ def open_command(
         deciding = None if policy is None else _deciding(policy, market)
     event = opening(market, chosen, policy=deciding, four_eyes=four_eyes)
     with campaigns_of(store, "begin") as book:
-        record = book.open(name, event, actor=who(by))
+        record = book.open(name, event, actor=actor)
     money = float(record.plan.spend_base.sum())
     if as_json:
         print_json(
@@ -171,8 +215,7 @@ def _deciding(name: str, market: "MarketParameters") -> "DecidingPolicy":
 @app.command(name="list")
 def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
     """The campaigns of a store."""
-    with campaigns_of(store, "read") as book:
-        records = [book.load(name) for name in book.names()]
+    records = read_campaigns(store, lambda book: [book.load(name) for name in book.names()])
     rows = [
         {
             "campaign": one.name,
@@ -254,7 +297,7 @@ def actuals_command(
         profile=profile, currency=currency, zone=zone, account=account,
         channel_map=pairs_of("--channel-map", channel_map or []), accept=accept or (), key=key_file,
     )  # fmt: skip
-    spans = [read_span(text) for text in off or []]
+    spans, actor = [read_span(text) for text in off or []], who(by)
     with campaigns_of(store) as book:
         record = book.load(name)
         found = read_actuals(
@@ -263,7 +306,7 @@ def actuals_command(
         )  # fmt: skip
         event = found.event
         if event is not None:
-            record = book.add(name, lambda _: event, actor=who(by))
+            record = book.add(name, lambda _: event, actor=actor)
     from xbopt.reports.campaign.actuals import actuals_json, actuals_sentences
 
     if as_json:
@@ -286,9 +329,9 @@ def approve_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make a proposal the plan of its days, and commit its money."""
-    asked = today_of(today)
+    asked, actor = today_of(today), who(by)
     with campaigns_of(store) as book:
-        record = book.approve(name, proposal, actor=who(by), today=asked)
+        record = book.approve(name, proposal, actor=actor, today=asked)
     approved = record.proposal(proposal)
     first, last = (record.scenario.date_of(day) for day in (approved.days.first_day, approved.days.end_day - 1))
     money = float(approved.days.spend_base.sum())
