@@ -4,9 +4,11 @@ Each campaign is a world of the scenario with its own parameters and noise; plat
 scatter by day and place. It is looked at every morning, as ``xbopt campaign status`` does. At most 5 % of campaigns may
 show a false alarm of drift or pace; were it exactly so many, the last check would fail 1 time in 20.
 
-The second table is the other side: how soon a channel whose visits fall to a share from a day on is found.
+The other side is how soon something is found that falls to a share from a day on: the visits of the first channel, or
+all orders.
 
-    python -m benchmarks.bench_campaign_alarms [--campaigns 200] [--scenario singles_day] [--falls-to 0.5] [--tiny]
+    python -m benchmarks.bench_campaign_alarms [--campaigns 200] [--scenario singles_day] [--what channel|orders]
+        [--falls-to 0.5] [--from-day 22] [--tiny]
 """
 
 import argparse
@@ -18,8 +20,8 @@ from scipy.stats import binom
 
 from xbopt.campaigns.actuals.actual_day import ActualDay, actual_day_of, actual_morning_of
 from xbopt.campaigns.advice.data_alarms import level_of
-from xbopt.campaigns.advice.day_sums import DaySums, day_sums
-from xbopt.campaigns.advice.drift import drifts
+from xbopt.campaigns.advice.day_sums import DaySums, Sums, day_sums
+from xbopt.campaigns.advice.drift import SPANS, drifts
 from xbopt.campaigns.advice.pace import paces
 from xbopt.campaigns.tracking.tracker import track
 from xbopt.core.arrays import BoolArray, FloatArray
@@ -80,9 +82,10 @@ def first_alarms(
         seen = sums.until(day)
         for change in drifts(seen, campaign_days=days):
             if change.is_clear:
-                what = f"{change.measure} {change.region} {change.source} x{change.ratio:.2f} z {change.z:.1f}"
+                place = f"{change.measure} {change.region} {change.source}"
+                what = f"{place} of {change.days} days x{change.ratio:.2f} z {change.z:.1f}"
                 found.setdefault("drift", (day, what))
-        for change in drifts(seen, campaign_days=days, recent=3):
+        for change in drifts(seen, campaign_days=days, spans=SPANS[:1]):
             if level_of(scenario, change) is not None:
                 found.setdefault("level", (day, f"{change.region} x{change.ratio:.2f} z {change.z:.1f}"))
         known = np.broadcast_to(told[:, None, None], granted.shape)
@@ -92,11 +95,17 @@ def first_alarms(
     return found
 
 
-def fallen(sums: DaySums, source: int, share: float, since: int) -> DaySums:
-    """The same days with the visits of one source in all regions at a share from a day on."""
-    told = sums.visits.told.copy()
-    told[since:, :, source] *= share
-    return replace(sums, visits=replace(sums.visits, told=told))
+def fallen(sums: DaySums, what: str, share: float, since: int) -> DaySums:
+    """The same days with the visits of the first channel, or all orders and sales, at a share from a day on."""
+
+    def less(of: Sums, places: slice | int = slice(None)) -> Sums:
+        told = of.told.copy()
+        told[since:, ..., places] *= share
+        return replace(of, told=told)
+
+    if what == "channel":
+        return replace(sums, visits=less(sums.visits, 0))
+    return replace(sums, orders=less(sums.orders), sales_base=less(sums.sales_base))
 
 
 def main() -> None:
@@ -104,6 +113,8 @@ def main() -> None:
     parser.add_argument("--campaigns", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--scenario", default="singles_day")
+    parser.add_argument("--what", choices=("channel", "orders"), default="channel", help="what falls")
+    parser.add_argument("--from-day", type=int, help="from which day on it falls; the middle where left out")
     parser.add_argument("--falls-to", type=float, default=0.5)
     parser.add_argument("--books", choices=("full", "exports"), default="exports")
     parser.add_argument("--tiny", action="store_true", help="two campaigns: only to see that it runs")
@@ -111,7 +122,7 @@ def main() -> None:
     market = build_market(load_scenario(options.scenario))
     campaigns = 2 if options.tiny else options.campaigns
     began, false, delays = time.time(), 0, list[int]()
-    half = market.scenario.days // 2
+    since: int = options.from_day or market.scenario.days // 2
     for world in range(options.first, options.first + campaigns):
         told, planned, spent = books(market, world, full=options.books == "full")
         sums = day_sums(track(market, told, planned), seed=1000 + world)
@@ -120,14 +131,15 @@ def main() -> None:
         false += "drift" in alarms or "pace" in alarms
         if alarms:
             print(f"world {world}: {alarms}", flush=True)
-        after = first_alarms(fallen(sums, 0, options.falls_to, half), granted, granted, market)
+        after = first_alarms(fallen(sums, options.what, options.falls_to, since), granted, granted, market)
         day = after.get("drift", (-1, ""))[0]
-        delays += [day - half] if day > half else []
+        delays += [day - since] if day > since else []
     bound = int(binom.ppf(0.95, campaigns, MOST))
     print(f"{options.scenario}, {options.books} books, {campaigns} campaigns of {market.scenario.days} days")
     print(f"false alarms of drift or pace: {false} campaigns ({false / campaigns:.1%}; at most {MOST:.0%} wanted)")
-    late = f", after {np.median(delays):.0f} days (median)" if delays else ""
-    print(f"first channel falls to {options.falls_to:g} on day {half}: found in {len(delays) / campaigns:.0%}{late}")
+    late = f", after {np.median(delays):.0f} days (median; {max(delays)} at most)" if delays else ""
+    share = len(delays) / campaigns
+    print(f"{options.what} falls to {options.falls_to:g} from day {since} on: found in {share:.0%}{late}")
     print(f"{(time.time() - began) / campaigns:.1f} s a campaign")
     assert options.tiny or false <= bound, f"{false} of {campaigns}; {bound} happen by chance at {MOST:.0%}"
 

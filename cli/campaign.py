@@ -1,10 +1,11 @@
 """``xbopt campaign``: from a plan to money that is really spent, and back."""
 
 import getpass
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -14,9 +15,7 @@ from xbopt.cli.options import (
     SetOption,
     StoreOption,
     TodayOption,
-    day_of,
     load_with_notes,
-    pairs_of,
     policy_or_bundle,
     today_of,
 )
@@ -34,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+_WAIT_SECONDS = 30.0
+_Read = TypeVar("_Read")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the campaign.")]
 ByOption = Annotated[
     str | None,
@@ -69,24 +70,61 @@ def campaigns_of(store: str, use: Literal["begin", "add", "read"] = "add") -> "G
     from xbopt.service.store.opening import open_store
 
     if use == "add":
-        open_store(store, wait_seconds=30.0, read_only=True).close()  # so that a mistyped name makes no file
-    opened = open_store(store, wait_seconds=30.0, read_only=use == "read")
+        open_store(store, wait_seconds=_WAIT_SECONDS, read_only=True).close()  # so that a mistyped name makes no file
+    opened = open_store(store, wait_seconds=_WAIT_SECONDS, read_only=use == "read")
     try:
         yield CampaignBook(opened)
     finally:
         opened.close()
 
 
+def read_campaigns(store: str, read: "Callable[[CampaignBook], _Read]") -> _Read:
+    """What is read of the campaigns of a store; read anew where somebody wrote meanwhile.
+
+    Raises:
+        UsageError: The URL names no store, or there is none.
+        StoreError: The store cannot be read, or was written to all the time.
+    """
+    from xbopt.service.store.interface import ChangedStoreError
+    from xbopt.service.store.opening import AGAIN_SECONDS
+
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            with campaigns_of(store, "read") as book:
+                return read(book)
+        except ChangedStoreError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
 def who(by: str | None) -> str:
-    """Name of whoever acts."""
+    """Name of whoever acts.
+
+    Raises:
+        UsageError: It is empty, or holds what does not print.
+    """
     if by is not None:
-        if not by.strip():
-            raise UsageError("--by (or XBOPT_ACTOR) is empty; say who does it, or leave it out.")
-        return by.strip()
+        return printed("--by (or XBOPT_ACTOR)", by, "say who does it, or leave it out")
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (OSError, KeyError):  # a process without a name
         return ""
+    return printed("Your name on this machine", name, "say who does it with --by")
+
+
+def printed(what: str, text: str, instead: str) -> str:
+    """A text that is stored and shown to others, without the blanks around it.
+
+    Raises:
+        UsageError: It is empty, or holds control or invisible characters, which terminals and pages would obey or hide.
+    """
+    kept = text.strip()
+    if not kept or not kept.isprintable():
+        wrong = "holds characters that do not print" if kept else "is empty"
+        raise UsageError(f"{what} {wrong}; {instead}.")
+    return kept
 
 
 @app.command(name="open", epilog="Example: xbopt campaign open quickstart --name spring --plan planner --store shop.db")
@@ -112,6 +150,10 @@ def open_command(
     if plan is None and policy is None:
         raise UsageError("Say what is done: --plan planner, --plan FILE.csv, or --bundle for a policy that decides.")
     need_campaigns()
+    from xbopt.campaigns.books.campaign_book import check_name
+
+    check_name(name)  # before a store is made for it
+    actor = who(by)
     loaded = load_with_notes(scenario, changes)
     from xbopt.agents.policies import PolicyShelf
     from xbopt.campaigns.opening import cut_sentences, opening
@@ -125,7 +167,7 @@ def open_command(
         deciding = None if policy is None else _deciding(policy, market)
     event = opening(market, chosen, policy=deciding, four_eyes=four_eyes)
     with campaigns_of(store, "begin") as book:
-        record = book.open(name, event, actor=who(by))
+        record = book.open(name, event, actor=actor)
     money = float(record.plan.spend_base.sum())
     if as_json:
         print_json(
@@ -182,8 +224,7 @@ def _deciding(name: str, market: "MarketParameters") -> "DecidingPolicy":
 @app.command(name="list")
 def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
     """The campaigns of a store."""
-    with campaigns_of(store, "read") as book:
-        records = [book.load(name) for name in book.names()]
+    records = read_campaigns(store, lambda book: [book.load(name) for name in book.names()])
     rows = [
         {
             "campaign": one.name,
@@ -218,128 +259,6 @@ def list_command(store: StoreOption, as_json: JsonOption = False) -> None:
     result_console().print(shown)
 
 
-@app.command(name="actuals", epilog="Example: xbopt campaign actuals spring google.csv meta.csv orders.csv")
-def actuals_command(
-    name: NameArgument,
-    store: StoreOption,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE...", help="Exports of platforms and the shop, or data folders."),
-    ] = None,
-    profile: Annotated[str | None, typer.Option("--as", metavar="FORMAT", help="Format of all files.")] = None,
-    currency: Annotated[str | None, typer.Option("--currency", help="Currency where a file does not say it.")] = None,
-    zone: Annotated[str | None, typer.Option("--zone", help="Time zone where a file does not say it.")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="Account or shop that the files are of.")] = None,
-    channel_map: Annotated[
-        list[str] | None,
-        typer.Option("--channel-map", metavar="START=CHANNEL,...", help="As of xbopt import; repeatable."),
-    ] = None,
-    country_map: Annotated[
-        list[str] | None, typer.Option("--country-map", metavar="WORD=CC,...", help="As of xbopt import; repeatable.")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option("--columns", metavar="ROLE=NAME,...", help="Columns by role, as of xbopt import.")
-    ] = None,
-    prices: Annotated[
-        Literal["with-tax", "without-tax"] | None, typer.Option("--prices", help="As of xbopt import.")
-    ] = None,
-    rates: Annotated[Path | None, typer.Option("--rates", help="File of exchange rates.")] = None,
-    decimal: Annotated[Literal[".", ","] | None, typer.Option("--decimal", help="As of xbopt import.")] = None,
-    dates: Annotated[Literal["DMY", "MDY"] | None, typer.Option("--dates", help="As of xbopt import.")] = None,
-    channels: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--channels",
-            metavar="NAME=CHANNEL,...",
-            help="Which channel of the campaign the files' media are; none leaves one out. Repeatable.",
-        ),
-    ] = None,
-    off: Annotated[
-        list[str] | None,
-        typer.Option("--off", metavar="PLATFORM:DATE..DATE", help="Days on which it was off: nothing was spent."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="DATE", help="Last day that was over; yesterday where left out.")
-    ] = None,
-    accept: Annotated[list[str] | None, typer.Option("--accept", metavar="CODE", help="As of xbopt import.")] = None,
-    key_file: Annotated[Path | None, typer.Option("--key-file", help="As of xbopt import.")] = None,
-    by: ByOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell what was spent and sold. A day that was told before is corrected, and nothing counts twice."""
-    from xbopt.core.extras import need_extra
-
-    need_campaigns()
-    need_extra("data", "polars")
-    from xbopt.campaigns.told_files import ImportAnswers, read_actuals
-    from xbopt.imports.coverage import read_span
-
-    answers = ImportAnswers(
-        profile=profile, currency=currency, zone=zone, account=account,
-        channels=pairs_of("--channel-map", channel_map or []),
-        countries=pairs_of("--country-map", country_map or []),
-        columns=pairs_of("--columns", [columns] if columns else []), prices=prices, rates=rates, decimal=decimal,
-        dates=dates, accept=accept or (), key=key_file,
-    )  # fmt: skip
-    spans = [read_span(text) for text in off or []]
-    with campaigns_of(store) as book:
-        record = book.load(name)
-        found = read_actuals(
-            files or [], record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
-            until=None if until is None else day_of("--until", until),
-        )  # fmt: skip
-        event = found.event
-        if event is not None:
-            record = book.add(name, lambda _: event, actor=who(by))
-    from xbopt.reports.campaign.actuals import actuals_json, actuals_sentences
-
-    if as_json:
-        print_json(actuals_json(found, record))
-        return
-    console = result_console()
-    for sentence in actuals_sentences(found, record, terminal_numbers(record.scenario.base_currency)):
-        console.print(sentence, markup=False)
-    for note in found.notes:
-        say(f"Note: {note.sentence}")
-
-
-@app.command(
-    name="withdraw", epilog="Example: xbopt campaign withdraw spring 4 --reason 'of another shop' --store shop.db"
-)
-def withdraw_command(
-    name: NameArgument,
-    store: StoreOption,
-    event: Annotated[
-        int | None, typer.Argument(metavar="[EVENT]", min=1, help="Number of what was told; all are listed without.")
-    ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")] = "",
-    by: ByOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take back actuals that were of another account, shop or campaign; what others told of the days stays."""
-    with campaigns_of(store, "read" if event is None else "add") as book:
-        from xbopt.campaigns.books.events import Withdrawn
-
-        record = book.load(name)
-        if event is not None:
-            record = book.add(name, lambda _: Withdrawn(event=event, reason=reason), actor=who(by))
-    from xbopt.reports.campaign.actuals import told_rows
-
-    rows = told_rows(record)
-    if as_json:
-        print_json({"campaign": name, "withdrawn": event, "told": rows, "spent": record.ledger.known_spend_base})
-        return
-    if event is not None:
-        say(f"Event {event} does not count any more.")
-    if not rows:
-        say(f"Nothing is told of {name}.")
-        return
-    shown = table(f"Told of {name}", "event", "source", "days")
-    for row in rows:
-        shown.add_row(str(row["event"]), str(row["source"]), str(row["days"]))
-    result_console().print(shown)
-
-
 @app.command(name="approve", epilog="Example: xbopt campaign approve spring p1 --store shop.db")
 def approve_command(
     name: NameArgument,
@@ -350,9 +269,9 @@ def approve_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make a proposal the plan of its days, and commit its money."""
-    asked = today_of(today)
+    asked, actor = today_of(today), who(by)
     with campaigns_of(store) as book:
-        record = book.approve(name, proposal, actor=who(by), today=asked)
+        record = book.approve(name, proposal, actor=actor, today=asked)
     approved = record.proposal(proposal)
     first, last = (record.scenario.date_of(day) for day in (approved.days.first_day, approved.days.end_day - 1))
     money = float(approved.days.spend_base.sum())

@@ -1,11 +1,14 @@
 """``xbopt campaign status``, ``propose``, ``book`` and ``close``: what to do next, and what is left of it."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, need_campaigns, who
+from xbopt.cli.campaign import ByOption, NameArgument, campaigns_of, need_campaigns, printed, read_campaigns, who
+from xbopt.cli.campaign_actuals import app
 from xbopt.cli.options import (
     HtmlOption,
     JsonOption,
@@ -17,7 +20,7 @@ from xbopt.cli.options import (
     today_of,
 )
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
-from xbopt.core.errors import CampaignError, UsageError
+from xbopt.core.errors import CampaignError
 
 if TYPE_CHECKING:
     from xbopt.campaigns.books.record import CampaignRecord
@@ -43,8 +46,7 @@ def status_command(
 
     check_outputs({"--report": (report, ".html")})
     asked = today_of(today)
-    with campaigns_of(store, "read") as book:
-        standing = Standing(book.load(name))
+    standing = Standing(read_campaigns(store, lambda book: book.load(name)))
     scenario = standing.scenario
     with stage_bar(quiet=as_json) as on_progress:
         on_progress("playing the model along", 0, 0)
@@ -102,7 +104,7 @@ def propose_command(
     from xbopt.reports.campaign.words import CampaignWords
 
     check_outputs({"--report": (report, ".html")})
-    asked = today_of(today)
+    asked, actor = today_of(today), who(by)
     with campaigns_of(store) as book:
         standing = Standing(book.load(name))
         record, scenario = standing.record, standing.scenario
@@ -130,13 +132,15 @@ def propose_command(
                 around=None if found.around is None else PlanBytes.of(found.around),
             )
 
-        record = book.add(name, event, actor=who(by))
-    made = tuple(record.proposals)[-1]
-    if report is not None:
-        from xbopt.reports.campaign.page import proposal_content
-        from xbopt.reports.kit.page import write_html
+        made = record.next_proposal
+        with _appearing(report) as page:
+            if page is not None:
+                from xbopt.reports.campaign.page import proposal_content
+                from xbopt.reports.kit.page import write_html
 
-        write_html(proposal_content(standing, made, figures), report)
+                write_html(proposal_content(standing, made, figures), page)
+            book.add(name, event, actor=actor)
+    if report is not None:
         say(f"Report: {report}")
     if as_json:
         print_json(proposal_json(standing, made, figures))
@@ -149,6 +153,22 @@ def propose_command(
     if moves.rows:
         console.print(figures_table(moves, numbers))
     say(f"Next: xbopt campaign approve {name} {made} makes it the plan; the page (--report) says more.")
+
+
+@contextmanager
+def _appearing(path: Path | None) -> "Generator[Path | None]":
+    """A file that appears under its name only where the block ends well, so that nothing is half done; or none.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    from xbopt.core.files import replace_file
+
+    if path is None:
+        yield None
+        return
+    with replace_file(path) as temporary:
+        yield temporary
 
 
 def _policy_of(standing: "Standing") -> "Policy | None":
@@ -247,15 +267,21 @@ def close_command(
     from xbopt.reports.campaign.tables import plan_table
 
     check_outputs({"--panel": (panel, ".parquet")})
-    if not reason.strip():
-        raise UsageError("--reason is empty; a few words say why the campaign ends.")
+    why, actor = printed("--reason", reason, "a few words say why the campaign ends"), who(by)
     with campaigns_of(store) as book:
         record = book.load(name)
-        if record.closed is None:
-            record = book.add(name, lambda _: Closed(reason=reason.strip()), actor=who(by))
-    standing = Standing(record)
-    found = plan_against_actual(standing) if standing.today else None
-    span = None if panel is None else write_panel(standing, panel)
+        standing, number = Standing(record), record.number
+        found = plan_against_actual(standing) if standing.today else None
+
+        def event(now: "CampaignRecord") -> Closed:
+            if now.number != number:
+                raise CampaignError(f"Something was done with {name} meanwhile; close it again.")
+            return Closed(reason=why)
+
+        with _appearing(panel) as file:
+            span = None if file is None else write_panel(standing, file)
+            if record.closed is None:
+                record = book.add(name, event, actor=actor)
     scenario = standing.scenario
     table = None if found is None else plan_table(found, scenario)
     if as_json:

@@ -6,6 +6,7 @@ from typing import Literal
 
 AlarmCode = Literal[
     "overspent",
+    "days_ahead_cut",
     "runs_out",
     "spends_nothing",
     "spend_jump",
@@ -22,6 +23,7 @@ AlarmCode = Literal[
 ]
 AdviceCode = Literal[
     "lower_budgets",
+    "book_again",
     "check_delivery",
     "check_currency",
     "raise_bids",

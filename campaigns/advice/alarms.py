@@ -14,7 +14,7 @@ from xbopt.campaigns.advice.alarm import SEVERITIES, AdviceCode, Alarm
 from xbopt.campaigns.advice.data_alarms import level_of, missing_data
 from xbopt.campaigns.advice.day_sums import DaySums
 from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
-from xbopt.campaigns.advice.drift import Drift, drifts
+from xbopt.campaigns.advice.drift import SPANS, Drift, drifts
 from xbopt.campaigns.advice.gain import gains_of
 from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, overspending, spending_nothing
 from xbopt.campaigns.advice.outlook import Outlook
@@ -27,7 +27,6 @@ _MOST_VALUED = 3
 _LIKELY = 0.5
 _OF_CLOSED: tuple[AdviceCode, ...] = ("tell_missing", "check_currency")
 """What can still be done when a campaign is closed: its days can be told and corrected."""
-_SUDDEN_DAYS = 3
 
 
 def alarms_of(
@@ -70,8 +69,9 @@ def alarms_of(
 def _changed(standing: Standing, sums: DaySums, drift: Sequence[Drift]) -> list[Alarm]:
     """Results that changed against the model: a level that jumped like an exchange rate, else a response."""
     scenario = standing.scenario
-    sudden = drifts(sums, campaign_days=scenario.days, recent=_SUDDEN_DAYS)
     found: dict[str | None, Alarm] = {}
+    # The ratio of a file in another currency is purest over the fewest days.
+    sudden = drifts(sums, campaign_days=scenario.days, spans=SPANS[:1])
     for change in (*sudden, *drift):
         level = level_of(scenario, change)
         if level is not None and change.region not in found:
@@ -91,7 +91,13 @@ def _changed(standing: Standing, sums: DaySums, drift: Sequence[Drift]) -> list[
             region=change.region,
             channel=change.source,
             measure=change.measure,
-            figures={"ratio": change.ratio, "low": change.low, "high": change.high, "z": change.z},
+            figures={
+                "ratio": change.ratio,
+                "low": change.low,
+                "high": change.high,
+                "z": change.z,
+                "days": float(change.days),
+            },
         )
         for change in drift
         if change.is_clear and not (found and change.measure == "order_value")
@@ -122,7 +128,8 @@ def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
     waits = standing.record.open_proposal
     if waits is None:
         return []
-    since = standing.today - waits.knows_until
+    # Days that nobody told between are not told by a later one.
+    since = sum(day >= waits.knows_until for day in standing.record.days)
     return [
         Alarm(
             code="proposal_waits",
@@ -135,14 +142,14 @@ def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
 
 
 def _said_worth(figures: bytes) -> float | None:
-    """The gain that a proposal was said to bring; None where nothing was said."""
+    """The gain that a proposal was said to bring; None where that is nothing, or nothing was said."""
     try:
         said = ProposalFigures.from_json(figures)
     except msgspec.DecodeError:
         return None
     # The gains of a proposal to carry on are those of what was found wanting; its own days change nothing.
     worth = 0.0 if said.kind == "carry_on" else said.gains.reward.mean
-    return worth if worth >= 0.0 else None
+    return worth if worth > 0.0 else None
 
 
 def _valued(standing: Standing, found: list[Alarm], this_day: int | None) -> list[Alarm]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.campaigns.actuals.actual_day import OUTSIDE, ActualDay
+from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.tracking.posterior import outside_as_told
 from xbopt.campaigns.tracking.tracker import Tracked, TrackedDay
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
 from xbopt.core.decisions.limits import Remaining
@@ -18,11 +19,12 @@ from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.nominal import HiddenParts
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.history import initial_state
-from xbopt.simulator.state import MarketState, OutsideState, repeat_state
-from xbopt.simulator.step import play_day
+from xbopt.simulator.state import MarketState, repeat_state
+from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import draw_worlds
 
 WORLDS = 64
+_SHORT = 0.01
 ORGANIC = "organic"
 """The source of visits that no channel brought."""
 
@@ -68,6 +70,8 @@ class DaySums:
         visits: By source ``(T, R, C + 1)``.
         orders: ``(T, R)``.
         sales_base: Gross revenue ``(T, R)``, base currency.
+        short: Where the model runs out of a stock that nobody told ``(T, R)``: the orders of model and worlds end with
+            that stock, and say nothing of orders that came.
     """
 
     regions: tuple[str, ...]
@@ -75,6 +79,7 @@ class DaySums:
     visits: Sums
     orders: Sums
     sales_base: Sums
+    short: BoolArray
 
     @property
     def days(self) -> int:
@@ -88,6 +93,7 @@ class DaySums:
             visits=self.visits.until(day),
             orders=self.orders.until(day),
             sales_base=self.sales_base.until(day),
+            short=self.short[:day],
         )
 
 
@@ -106,11 +112,13 @@ def day_sums(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> DaySums:
     clicks = ClickCounts(market.scenario, seed=own_seed, worlds=numbers)
     state, before = initial_state(market, worlds, world), None
     rows: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[], [], []]
+    short: list[BoolArray] = []
     for day, over in enumerate(tracked.days):
         morning = _seen(tracked, state, over.morning, before)
         outcome, state = play_day(
             tracked.open_market, world, morning, over.filled.results.decision.repeated(worlds), draws.day(day)
         )
+        short.append(_short(outcome) & ~_stock_told(before, market.shape[0]))
         results, model, before = over.filled.results, over.modelled, over.told
         drawn = (clicks.day(day, outcome), add_up(outcome.orders, 3), outcome.money.gross_revenue)
         told = (over.filled.visits_by_source, results.orders, results.gross_revenue_base)
@@ -127,7 +135,20 @@ def day_sums(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> DaySums:
         visits=visits,
         orders=orders,
         sales_base=sales,
+        short=np.array(short, dtype=np.bool_).reshape(len(short), regions),
     )
+
+
+def _short(outcome: DayOutcome) -> BoolArray:
+    """Regions that lose more than a few orders for want of stock, over all worlds ``(R,)``."""
+    lost, came = outcome.lost_orders.sum(axis=(0, 2)), outcome.orders.sum(axis=(0, 2, 3))
+    return lost > _SHORT * (lost + came)
+
+
+def _stock_told(before: ActualDay | None, regions: int) -> BoolArray:
+    """Regions whose stock of the morning was told with the day before ``(R,)``."""
+    stock = None if before is None else before.figures.get("stock")
+    return np.zeros(regions, dtype=np.bool_) if stock is None else np.broadcast_to(~np.isnan(stock), regions)
 
 
 def _known(over: TrackedDay) -> tuple[BoolArray, BoolArray, BoolArray]:
@@ -150,13 +171,9 @@ def _seen(tracked: Tracked, state: MarketState, seen: MarketState, before: Actua
     """The worlds' own morning with what the seller saw of it; what nobody told of the world outside stays theirs."""
     worlds = len(state.stock)
     same = repeat_state(seen, worlds)
-    outside: dict[str, FloatArray] = {}
-    for name in OUTSIDE:
-        own, seen_same = getattr(state.outside, name), getattr(same.outside, name)
-        told = None if before is None else before.figures.get(name)
-        outside[name] = own if told is None else np.where(np.isnan(told), own, seen_same)
+    outside = outside_as_told(before, state.outside, same.outside)
     limits = tracked.open_market.scenario.limits
-    morning = replace(same, outside=OutsideState(**outside), remaining=Remaining.at_start(limits, worlds))
+    morning = replace(same, outside=outside, remaining=Remaining.at_start(limits, worlds))
     return HiddenParts.of(state).put_into(morning)
 
 

@@ -3,11 +3,15 @@
 A world that is better or worse than the scenario is so all along; its level cancels. What is left of a change of the
 log ratio of told to modelled is chance and what the scenario leaves open of its course (carry-over, events, deals).
 Both are in the worlds of ``day_sums.py``: the same change in each of them says how far it may go where nothing drifts.
+Days on which the model runs out of a stock that nobody told are left out: their orders say where the stock ended.
 Where the days of this market scatter more than theirs did before, as when one segment brings most of it, that is added.
-Many places are looked at on many days. A change counts as clear only where chance alone would show one anywhere, on any
-day of the campaign, with a probability of ``CAMPAIGN_LEVEL`` (Bonferroni); that is far below 1 % a day.
+A change is looked for over several numbers of last days: a large one shows after a few, a small one needs two weeks.
+Many places are looked at over many spans on many mornings. A change counts as clear only where chance alone would show
+one anywhere, over any span, on any morning of the campaign, with a probability of ``CAMPAIGN_LEVEL`` (Bonferroni). What
+is said of few days is therefore as sure as what is said of many; it only has to be larger.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,9 +23,12 @@ from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS
 
 CAMPAIGN_LEVEL = 0.025
-RECENT_DAYS = 14
+SPANS = (3, 5, 7, 10, 14)
+"""Numbers of last days: whenever a change began within two weeks, one of them holds little else."""
 _LEAST_BEFORE = 7
-_LEAST_COUNTED = 10.0
+LEAST_DAYS = SPANS[0] + _LEAST_BEFORE
+"""So many days have to be told before anything can be said."""
+LEAST_COUNTED = 10.0
 Measure = Literal["visits", "orders", "order_value"]
 
 
@@ -33,6 +40,7 @@ class Drift:
         measure: Visits of a source, orders, or sales over orders.
         region: None for all regions together.
         source: A channel or ``ORGANIC``; None where the measure has none.
+        days: Number of the last days that are compared.
         ratio: Told over modelled of the last days, over the same of the days before.
         low: The ratios that chance leaves possible: 90 %.
         high: Upper end.
@@ -43,6 +51,7 @@ class Drift:
     measure: Measure
     region: str | None
     source: str | None
+    days: int
     ratio: float
     low: float
     high: float
@@ -55,35 +64,48 @@ class _Change:
     """Change of the log ratio.
 
     Attributes:
+        days: Number of the last days that are compared.
         told: ``(R + 1, ...)``.
         drawn: In worlds ``(N, R + 1, ...)``.
         own_variance: What chance adds in this market beyond that of the worlds ``(R + 1, ...)``.
     """
 
+    days: int
     told: FloatArray
     drawn: FloatArray
     own_variance: FloatArray
 
 
-def drifts(sums: DaySums, *, campaign_days: int, recent: int = RECENT_DAYS) -> tuple[Drift, ...]:
-    """The change of every place of which enough was told, the clearest first.
+def drifts(sums: DaySums, *, campaign_days: int, spans: Sequence[int] = SPANS) -> tuple[Drift, ...]:
+    """The change of every place of which enough was told, over the span that shows it best; the clearest first.
 
     Args:
         sums: The days up to this morning.
         campaign_days: Length of the campaign: so many mornings are looked at.
-        recent: Number of last days.
+        spans: Those of ``SPANS`` that are asked for; what is clear stays the same.
     """
-    if sums.days < recent + _LEAST_BEFORE:
-        return ()
-    visits, orders, sales = (each.with_all_regions() for each in (sums.visits, sums.orders, sums.sales_base))
-    tests = visits.told[0].size + 2 * orders.told[0].size
-    level = CAMPAIGN_LEVEL / campaign_days / tests
-    found = [
-        *_of(sums, "visits", _change(visits, recent, PRIOR_VISITS), _enough(visits, recent), level),
-        *_of(sums, "orders", _change(orders, recent, PRIOR_ORDERS), _enough(orders, recent), level),
-        *_of(sums, "order_value", _value_change(sales, orders, recent), _enough(orders, recent), level),
-    ]
-    return tuple(sorted(found, key=lambda drift: -abs(drift.z)))
+    orders, sales = (_where(~sums.short, each).with_all_regions() for each in (sums.orders, sums.sales_base))
+    visits = sums.visits.with_all_regions()
+    tests = visits.told[:1].size + 2 * orders.told[:1].size
+    found: dict[tuple[Measure, str | None, str | None], Drift] = {}
+    for recent in spans:
+        if sums.days < recent + _LEAST_BEFORE:
+            break
+        level = CAMPAIGN_LEVEL / _looks(campaign_days) / tests
+        for change in (
+            *_of(sums, "visits", _change(visits, recent, PRIOR_VISITS), _enough(visits, recent), level),
+            *_of(sums, "orders", _change(orders, recent, PRIOR_ORDERS), _enough(orders, recent), level),
+            *_of(sums, "order_value", _value_change(sales, orders, recent), _enough(orders, recent), level),
+        ):
+            place = (change.measure, change.region, change.source)
+            if place not in found or abs(change.z) > abs(found[place].z):
+                found[place] = change
+    return tuple(sorted(found.values(), key=lambda drift: -abs(drift.z)))
+
+
+def _looks(campaign_days: int) -> int:
+    """How often a place is looked at: once for each morning and each span that has days enough before it."""
+    return sum(max(campaign_days - recent - _LEAST_BEFORE + 1, 0) for recent in SPANS)
 
 
 def _of(sums: DaySums, measure: Measure, change: _Change, enough: BoolArray, level: float) -> list[Drift]:
@@ -102,6 +124,7 @@ def _of(sums: DaySums, measure: Measure, change: _Change, enough: BoolArray, lev
                 measure=measure,
                 region=None if at[0] == regions else sums.regions[at[0]],
                 source=sums.sources[at[1]] if len(at) > 1 else None,
+                days=change.days,
                 ratio=float(np.exp(off[at])),
                 low=float(np.exp(off[at] - usual * spread[at])),
                 high=float(np.exp(off[at] + usual * spread[at])),
@@ -116,7 +139,7 @@ def _enough(sums: Sums, recent: int) -> BoolArray:
     """Where the model expects so many on the told days of both spans that a log of them means something."""
     before, last = sums.modelled[:-recent].sum(axis=0), sums.modelled[-recent:].sum(axis=0)
     days = (sums.modelled[:-recent] > 0.0).sum(axis=0)
-    return (np.minimum(before, last) >= _LEAST_COUNTED) & (days >= _LEAST_BEFORE)
+    return (np.minimum(before, last) >= LEAST_COUNTED) & (days >= _LEAST_BEFORE)
 
 
 def _change(sums: Sums, recent: int, prior: float) -> _Change:
@@ -128,6 +151,7 @@ def _change(sums: Sums, recent: int, prior: float) -> _Change:
     before, last = of(slice(None, -recent)), of(slice(-recent, None))
     own, theirs = (_scatter(part, sums.modelled, recent) for part in (sums.told[None], sums.drawn))
     return _Change(
+        days=recent,
         told=last[0] - before[0],
         drawn=last[1] - before[1],
         own_variance=_own_variance(own, theirs, sums.modelled, recent),
@@ -144,6 +168,7 @@ def _value_change(sales: Sums, orders: Sums, recent: int) -> _Change:
     own = _scatter(sales.told[None], orders.told, recent)
     theirs = _scatter(sales.drawn, orders.drawn, recent)
     return _Change(
+        days=recent,
         told=by_sales.told - by_orders.told,
         drawn=by_sales.drawn - by_orders.drawn,
         own_variance=_own_variance(own, theirs, orders.modelled, recent),

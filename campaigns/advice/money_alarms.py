@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from xbopt.campaigns.advice.alarm import Alarm
-from xbopt.campaigns.advice.pace import Pace
+from xbopt.campaigns.advice.pace import LEAST_SHARE, Pace
 from xbopt.campaigns.standing import Standing
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
@@ -14,6 +14,7 @@ NOTHING_DAYS = 3
 JUMP = 5.0
 """Spend beyond so many times what was granted, or below the same part of it, is another unit."""
 _SMALL = 0.01
+_CENT, _ROUNDING = 0.005, 1e-9
 _RECENT_DAYS = 7
 
 
@@ -58,30 +59,54 @@ def _by_channel(
 
 
 def overspending(standing: Standing) -> list[Alarm]:
-    """Budget and caps that the days count more than."""
-    ledger = standing.record.ledger
-    counted, limits = ledger.counted_base, ledger.limits
-    named: list[tuple[str | None, str | None, float, float]] = [(None, None, float(counted.sum()), limits.total_base)]
-    for name, total, cap in zip(
-        standing.scenario.regions, counted.sum(axis=(0, 2, 3)), limits.region_cap_base, strict=True
+    """Budget and caps that the days that are over count more than, and those that only cut the days ahead.
+
+    What is committed for the days ahead goes out only as far as the rest reaches. While there is a rest, more spend
+    than granted is no overspend: it is that much less for the days ahead.
+    """
+    ledger, scenario = standing.record.ledger, standing.scenario
+    limits, over = ledger.limits, ledger.counted_base[: standing.today]
+    ahead = ledger.counted_base[standing.today :]
+    places: list[tuple[str | None, str | None, float, float, float]] = [
+        (None, None, float(over.sum()), float(ahead.sum()), limits.total_base)
+    ]
+    for names, axes, caps in (
+        (scenario.regions, (0, 2, 3), limits.region_cap_base),
+        (scenario.channels, (0, 1, 2), limits.channel_cap_base),
     ):
-        named.append((name, None, float(total), float(cap)))
-    for name, total, cap in zip(
-        standing.scenario.channels, counted.sum(axis=(0, 1, 2)), limits.channel_cap_base, strict=True
-    ):
-        named.append((None, name, float(total), float(cap)))
-    return [
-        Alarm(
-            code="overspent",
-            severity="critical",
-            advice="lower_budgets",
+        for name, counted, granted, cap in zip(names, over.sum(axis=axes), ahead.sum(axis=axes), caps, strict=True):
+            region, channel = (name, None) if names is scenario.regions else (None, name)
+            places.append((region, channel, float(counted), float(granted), float(cap)))
+    found = (_beyond(*place) for place in places)
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _beyond(region: str | None, channel: str | None, counted: float, ahead: float, limit: float) -> Alarm | None:
+    """What is beyond one limit: of the days that are over, or only of what was committed for those ahead."""
+    beyond = counted + ahead - limit
+    if beyond < max(_CENT, limit * _ROUNDING):
+        return None
+    spent = counted - limit
+    if spent < max(_CENT, limit * _ROUNDING):
+        small = beyond <= LEAST_SHARE * ahead
+        return Alarm(
+            code="days_ahead_cut",
+            severity="info" if small else "warning",
+            advice="book_again" if small else "lower_budgets",
             region=region,
             channel=channel,
-            figures={"counted_base": total, "limit_base": most, "over_base": total - most},
+            figures={"ahead_base": ahead, "limit_base": limit, "cut_base": beyond},
         )
-        for region, channel, total, most in named
-        if total > most * (1.0 + 1e-9)
-    ]
+    # Once no money is to come, a little too much is spent for good, and nobody has to hurry.
+    small = ahead == 0.0 and spent <= LEAST_SHARE * limit
+    return Alarm(
+        code="overspent",
+        severity="info" if small else "critical",
+        advice="lower_budgets",
+        region=region,
+        channel=channel,
+        figures={"counted_base": counted, "limit_base": limit, "over_base": spent},
+    )
 
 
 def off_pace(standing: Standing, paces: Sequence[Pace], silent: Sequence[Alarm]) -> list[Alarm]:

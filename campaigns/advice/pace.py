@@ -12,7 +12,8 @@ CAMPAIGN_LEVEL = 0.025
 RECENT_DAYS = 14
 LEAST_SHARE = 0.05
 """A pace that is off by less than this is nobody's concern, however sure it is."""
-_LEAST_DAYS = 7
+LEAST_DAYS = 7
+"""So many days of a place have to be told before anything can be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ def _recent(planned: FloatArray, came: FloatArray, level: float) -> tuple[float 
         return None, None, False
     pace = float(last_came.sum()) / total
     on = planned > 0.0
-    if on.sum() < _LEAST_DAYS:
+    if on.sum() < LEAST_DAYS:
         return pace, None, False
     scatter = float((came[on] / planned[on]).std(ddof=1))
     se = scatter * float(np.sqrt((last_planned**2).sum())) / total

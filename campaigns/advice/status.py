@@ -1,5 +1,6 @@
 """Where a campaign stands, in figures: money, results against the model, what was learnt, what lies ahead, alarms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,6 +21,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS
 
 Measure = Literal["visits", "orders", "sales_base"]
+Unwatched = Literal["pace", "visits", "orders", "order_value"]
 LearntMeasure = Literal["visits", "returns", "conversion", "order_value"]
 
 
@@ -33,7 +35,8 @@ class Money:
         untold_base: What was granted for days that are over, in cells whose spend nobody told.
         ahead_base: What may still go out on the days ahead: what is committed for them, cut by what is left.
         left_base: What nothing is granted of; of a closed campaign, what was not spent.
-        overspent_base: By how much more than the budget the days count.
+        overspent_base: By how much more than the budget the days that are over count.
+        cut_base: What was committed for the days ahead and may not go out.
         paces: Everything, regions, channels, and channels in regions.
     """
 
@@ -43,6 +46,7 @@ class Money:
     ahead_base: float
     left_base: float
     overspent_base: float
+    cut_base: float
     paces: tuple[Pace, ...]
 
 
@@ -107,6 +111,7 @@ class Status:
     Attributes:
         campaign: Its name.
         today: The first day of which nothing is known, from 0.
+        this_day: Today by the calendar, as a day of the horizon; None where nobody asked.
         days: Length of the campaign.
         decides: ``plan`` or ``policy``.
         closed: Why it ended; None while it runs.
@@ -114,6 +119,7 @@ class Status:
         results: Results to date; those of which nothing was told are left out.
         learnt: What was learnt of the market; what cannot be compared is left out.
         drift: Changes against the model, the clearest first.
+        unwatched: Of what too little was told for an alarm of pace or response; nothing once it is closed.
         outlook: If it is carried on; None when all days are over, or it is closed.
         missing_days: Days that are over and of which nothing is known.
         waiting: Names of proposals that wait for approval; none once it is closed.
@@ -122,6 +128,7 @@ class Status:
 
     campaign: str
     today: int
+    this_day: int | None
     days: int
     decides: str
     closed: str | None
@@ -129,6 +136,7 @@ class Status:
     results: tuple[Result, ...]
     learnt: tuple[LearntRatio, ...]
     drift: tuple[Drift, ...]
+    unwatched: tuple[Unwatched, ...]
     outlook: Outlook | None
     missing_days: tuple[int, ...]
     waiting: tuple[str, ...]
@@ -157,6 +165,7 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
     return Status(
         campaign=record.name,
         today=standing.today,
+        this_day=this_day,
         days=scenario.days,
         decides=record.opened.decides,
         closed=record.closed,
@@ -164,11 +173,19 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
         results=results_of(sums),
         learnt=learnt_of(standing),
         drift=changed,
+        unwatched=_unwatched(money.paces, changed) if record.closed is None else (),
         outlook=ahead,
         missing_days=record.missing_days,
         waiting=() if record.open_proposal is None or record.closed is not None else (record.open_proposal.id,),
         alarms=alarms_of(standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
     )
+
+
+def _unwatched(paces: Sequence[Pace], changed: Sequence[Drift]) -> tuple[Unwatched, ...]:
+    """What no place was told enough of."""
+    seen = {change.measure for change in changed}
+    known = {*seen, "pace"} if any(pace.se is not None for pace in paces) else seen
+    return tuple(what for what in get_args(Unwatched) if what not in known)
 
 
 def learnt_of(standing: Standing) -> tuple[LearntRatio, ...]:
@@ -245,13 +262,15 @@ def _money(standing: Standing, ahead_base: FloatArray) -> Money:
     over = (np.arange(len(counted)) < today)[:, None, None, None]
     spent, untold = ledger.known_spend_base, float(counted[over & ~told].sum())
     ahead, budget = float(ahead_base.sum()), ledger.limits.total_base
+    cut = float(ledger.committed_base[today:].sum()) - ahead if standing.record.closed is None else 0.0
     return Money(
         budget_base=budget,
         spent_base=spent,
         untold_base=untold,
         ahead_base=ahead,
         left_base=max(budget - spent - untold - ahead, 0.0),
-        overspent_base=ledger.overspent_base,
+        overspent_base=max(spent + untold - budget, 0.0),
+        cut_base=cut,
         paces=paces(
             ledger.committed_base.sum(axis=2),
             ledger.spent_base.sum(axis=2),

@@ -304,10 +304,13 @@ class CampaignRecord:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are of one person, however they are written."""
-    return (
-        unicodedata.normalize("NFKC", one).strip().casefold() == unicodedata.normalize("NFKC", other).strip().casefold()
-    )
+    """Whether two names are of one person, however they are written: what nobody sees tells no two names apart."""
+
+    def seen(name: str) -> str:
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        return unicodedata.normalize("NFKC", "".join(sign for sign in plain if sign.isprintable()).strip())
+
+    return seen(one) == seen(other)
 
 
 def begin(name: str, entry: CampaignEntry) -> CampaignRecord:

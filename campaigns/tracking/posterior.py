@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.campaigns.actuals.actual_day import OUTSIDE
+from xbopt.campaigns.actuals.actual_day import OUTSIDE, ActualDay
 from xbopt.campaigns.tracking.smoother import LogMultipliers, effective_share, smoothed
 from xbopt.campaigns.tracking.told_sums import REVENUE, SumsOfDays
 from xbopt.campaigns.tracking.tracker import Tracked
@@ -160,24 +160,26 @@ def _outside_of_worlds(
     tracked: Tracked, day: int, tomorrow: MarketState, morning: MarketState, draws: MarketDraws | None
 ) -> OutsideState:
     """The world outside on the next morning: as told, and each world's own where nobody told."""
-    count, told = len(morning.stock), tracked.days[day].told
-    seen = repeat_state(tomorrow, count).outside
-    if draws is None:
-        return seen
-    unknown = {
-        name: np.ones(getattr(seen, name).shape[1], dtype=np.bool_)
-        if told is None or name not in told.figures
-        else np.broadcast_to(np.isnan(told.figures[name]), getattr(seen, name).shape[1:])
-        for name in OUTSIDE
-    }
-    if not any(mask.any() for mask in unknown.values()):
+    told = tracked.days[day].told
+    seen = repeat_state(tomorrow, len(morning.stock)).outside
+    all_told = told is not None and all(
+        name in told.figures and not np.isnan(told.figures[name]).any() for name in OUTSIDE
+    )
+    if draws is None or all_told:
         return seen
     start = tracked.market.customers.satisfaction_start
     mood = add_up(morning.satisfaction - start, 2) / tracked.market.shape[1]
     own = next_outside(tracked.market, morning.outside, draws.day(day), mood, day)
-    mixed: dict[str, FloatArray] = {
-        name: np.where(mask, getattr(own, name), getattr(seen, name)) for name, mask in unknown.items()
-    }
+    return outside_as_told(told, own, seen)
+
+
+def outside_as_told(told: ActualDay | None, own: OutsideState, seen: OutsideState) -> OutsideState:
+    """The world outside of some worlds: as seen where it was told with the day before, their own elsewhere."""
+    mixed: dict[str, FloatArray] = {}
+    for name in OUTSIDE:
+        figure = None if told is None else told.figures.get(name)
+        theirs = getattr(own, name)
+        mixed[name] = theirs if figure is None else np.where(np.isnan(figure), theirs, getattr(seen, name))
     return OutsideState(**mixed)
 
 

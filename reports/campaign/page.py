@@ -34,12 +34,12 @@ def status_content(standing: Standing, status: Status, *, locale: str = "en") ->
     words = CampaignWords(scenario, numbers)
     verdict, *below = words.status(status)
     money, results = money_table(status), result_table(status)
-    tone = next((_TONES[alarm.severity] for alarm in status.alarms), "good")
+    tone = next((_TONES[alarm.severity] for alarm in status.alarms), "even" if status.unwatched else "good")
     sections = [
         Section(
             key="alarms",
             title="What needs somebody",
-            takeaway="" if status.alarms else "Nothing: money, results and files are as they should be.",
+            takeaway=_of_nobody(status),
             lines=tuple(words.alarm(alarm) for alarm in status.alarms),
         ),
         Section(key="money", title="Money", tables=(table_text(money, numbers),)),
@@ -53,7 +53,7 @@ def status_content(standing: Standing, status: Status, *, locale: str = "en") ->
         sections.append(
             Section(
                 key="drift",
-                title="Changes of the last two weeks",
+                title="Changes of the last days",
                 takeaway="Nothing changed beyond chance." if not clear else "Changed beyond chance:",
                 lines=tuple(words.drift(drift) for drift in clear),
             )
@@ -77,6 +77,15 @@ def status_content(standing: Standing, status: Status, *, locale: str = "en") ->
         ),
         numbers=numbers,
     )
+
+
+def _of_nobody(status: Status) -> str:
+    """What is said where there is no alarm; nothing where there is one."""
+    if status.alarms:
+        return ""
+    if status.unwatched:
+        return "No alarm so far, but too little was told to watch everything."
+    return "Nothing: money, results and files are as they should be."
 
 
 def proposal_content(standing: Standing, name: str, figures: ProposalFigures, *, locale: str = "en") -> PageContent:

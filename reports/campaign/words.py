@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from xbopt.campaigns.advice.alarm import AdviceCode, Alarm, AlarmCode
-from xbopt.campaigns.advice.drift import Drift
+from xbopt.campaigns.advice.drift import LEAST_COUNTED, LEAST_DAYS, SPANS, Drift
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.advice.moves import Move, Reason, ReasonCode
+from xbopt.campaigns.advice.pace import LEAST_DAYS as LEAST_PACE_DAYS
 from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.core.scenario.scenario import Scenario
@@ -14,6 +15,7 @@ from xbopt.reports.kit.numbers import NumberFormat
 ORGANIC = "organic"
 _FIGURES: Mapping[str, str] = {
     "": "anything",
+    "pace": "pace",
     "spend_base": "spend",
     "clicks": "clicks",
     "impressions": "impressions",
@@ -27,6 +29,7 @@ _FIGURES: Mapping[str, str] = {
 }
 _ADVICE: Mapping[AdviceCode, str] = {
     "lower_budgets": "lower the budgets at the platform, and propose anew",
+    "book_again": "the sheets that xbopt campaign book writes next hold the lower budgets",
     "check_delivery": "look whether its ads are paused, disapproved or without a payment card",
     "check_currency": "look at the currency and the columns of the last files",
     "raise_bids": "raise bids or widen audiences, or propose anew so that the money goes elsewhere",
@@ -92,17 +95,28 @@ class CampaignWords:
         """A change against the model."""
         ratio = self.numbers.decimal(drift.ratio)
         within = f"{self.numbers.decimal(drift.low)} to {self.numbers.decimal(drift.high)}"
-        return f"{_FIGURES[drift.measure]} of {self.place(drift.region, drift.source)}: {ratio} ({within})"
+        what = f"{_FIGURES[drift.measure]} of {self.place(drift.region, drift.source)}"
+        return f"{what}, last {drift.days} days: {ratio} ({within})"
+
+    def known(self, status: Status) -> str:
+        """How far a campaign is known, and where it stands by the calendar."""
+        known = f"known up to {self.day(status.today - 1)}" if status.today else "nothing known yet"
+        if status.this_day is None:
+            return f"{known} ({status.today} of {status.days} days)"
+        if status.this_day < 0:
+            return f"{known} (begins on {self.day(0)})"
+        if status.this_day >= status.days:
+            return f"{known} (ended on {self.day(status.days - 1)})"
+        return f"{known} (today is day {status.this_day + 1} of {status.days})"
 
     def status(self, status: Status) -> Iterator[str]:
         """Where a campaign stands: its money, what is ahead of it, then its alarms."""
         numbers, money = self.numbers, status.money
-        when = "before its first day" if status.today == 0 else f"known up to {self.day(status.today - 1)}"
         rest = f"{numbers.money(money.ahead_base)} committed for the days ahead, {numbers.money(money.left_base)} free"
         if status.closed is not None:
             rest = f"{numbers.money(money.left_base)} left over"
         yield (
-            f"{status.campaign}, {when} (day {status.today} of {status.days}): {numbers.money(money.spent_base)} of "
+            f"{status.campaign}, {self.known(status)}: {numbers.money(money.spent_base)} of "
             f"{numbers.money(money.budget_base)} spent, {rest}."
         )
         if status.closed is not None:
@@ -118,6 +132,13 @@ class CampaignWords:
                 f"Carried on as planned, the rest brings {numbers.money(margin.mean)} contribution margin "
                 f"({numbers.range(margin, 'money')}) and {numbers.count(orders.mean)} orders "
                 f"({numbers.range(orders, 'count')})."
+            )
+        if status.unwatched:
+            yield (
+                f"Too little was told so far to raise an alarm of "
+                f"{', '.join(_FIGURES[what] for what in status.unwatched)}: "
+                f"pace takes {LEAST_PACE_DAYS} told days, a change of results {LEAST_DAYS} with "
+                f"{numbers.count(LEAST_COUNTED)} expected in the last {SPANS[0]}."
             )
         for alarm in status.alarms:
             yield self.alarm(alarm)
@@ -196,13 +217,22 @@ def _paced(words: CampaignWords, a: Alarm) -> str:
 
 def _moved(words: CampaignWords, a: Alarm, how: str) -> str:
     ratio, low, high = (_decimal(words, a.figures[name]) for name in ("ratio", "low", "high"))
-    return f"{_measured(words, a)} {how} to {ratio} of what they were against the model ({low} to {high})"
+    days = int(a.figures["days"])
+    return (
+        f"{_measured(words, a)} {how} to {ratio} of what they were against the model ({low} to {high}) in the last "
+        f"{days} days"
+    )
 
 
 _ALARMS: Mapping[AlarmCode, Callable[[CampaignWords, Alarm], str]] = {
     "overspent": lambda w, a: (
-        f"{_of(w, a)} counts {_money(w, a.figures['counted_base'])}, {_money(w, a.figures['over_base'])} more than the "
-        f"{_money(w, a.figures['limit_base'])} it may"
+        f"{_of(w, a)} counts {_money(w, a.figures['counted_base'])} for the days that are over, "
+        f"{_money(w, a.figures['over_base'])} more than the {_money(w, a.figures['limit_base'])} it may"
+    ),
+    "days_ahead_cut": lambda w, a: (
+        f"{_of(w, a)} has {_money(w, a.figures['ahead_base'])} committed for the days ahead, "
+        f"{_money(w, a.figures['cut_base'])} more than is left of {_money(w, a.figures['limit_base'])}, and they are "
+        "cut by so much"
     ),
     "runs_out": lambda w, a: (
         f"{_of(w, a)} spends {_share(w, a.figures['pace'])} of what it was granted; at this pace its money is gone on "

@@ -21,6 +21,10 @@ class StoreError(XboptError):
     exit_code = 2
 
 
+class ChangedStoreError(StoreError):
+    """Raised where somebody wrote to a file that was read without locks: what was read may be of two states."""
+
+
 class UncertainStoreError(StoreError):
     """Raised where the writing had begun: whether the entries are on disk shows only when the store is asked again."""
 

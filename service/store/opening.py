@@ -1,13 +1,16 @@
 """A store by its URL."""
 
 import re
+import time
 from pathlib import Path
 
 from xbopt.core.errors import UsageError
-from xbopt.service.store.interface import Store
+from xbopt.service.store.interface import ChangedStoreError, Store
 from xbopt.service.store.postgres import PostgresStore
 from xbopt.service.store.sqlite import SqliteStore
 
+AGAIN_SECONDS = 0.05
+"""Between two looks at a file to which somebody writes."""
 _SQLITE = "sqlite:///"
 _ELSEWHERE = re.compile(r"\s*(?:(?P<scheme>[A-Za-z][\w+.-]*)://|\w[\w+.-]*\s*[=:]|.*:.*@)", re.DOTALL)
 """What is meant for another program, or mistyped: a file by its plain path does not begin so."""
@@ -18,7 +21,7 @@ def open_store(url: str, *, wait_seconds: float = 2.0, read_only: bool = False) 
 
     Args:
         url: ``sqlite:///FILE`` (four slashes for an absolute path), the plain path of a file, or ``postgresql://...``.
-        wait_seconds: How long to wait for it.
+        wait_seconds: How long to wait for it, and to look again where somebody writes to a file while it is opened.
         read_only: Only read: the store has to be there, and opening it changes nothing.
 
     Raises:
@@ -34,4 +37,11 @@ def open_store(url: str, *, wait_seconds: float = 2.0, read_only: bool = False) 
             f"{what} is no store; give sqlite:///FILE or postgresql://USER@HOST/NAME. A file whose name looks so is "
             "given as sqlite:///FILE."
         )
-    return SqliteStore(Path(url.removeprefix(_SQLITE)), busy_seconds=wait_seconds, read_only=read_only)
+    path, until = Path(url.removeprefix(_SQLITE)), time.monotonic() + wait_seconds
+    while True:
+        try:
+            return SqliteStore(path, busy_seconds=wait_seconds, read_only=read_only)
+        except ChangedStoreError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN_SECONDS)

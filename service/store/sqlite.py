@@ -9,6 +9,7 @@ from typing import cast
 
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
 from xbopt.service.store.interface import (
+    ChangedStoreError,
     Place,
     RefusedEntryError,
     StoreError,
@@ -26,6 +27,7 @@ from xbopt.service.store.sqlite_files import (
     is_unmade,
     last_change,
     log_state,
+    opening_alone,
 )
 from xbopt.service.store.sqlite_form import OBJECTS, add_guards, check_objects, holds_store
 
@@ -33,6 +35,7 @@ _ENTRY = "seq, kind, key, payload, hash"
 _CHUNK = 500
 _CACHE_KB = 8192
 _CLOSING_MS = 100
+_CLOSING_SECONDS = 2.0
 _ROOM_BYTES = 1 << 20
 """Room on the disk below which the store counts as full: the next group of decisions may not fit."""
 
@@ -57,11 +60,17 @@ class SqliteStore:
     ) -> None:
         check_file(path, read_only=read_only)
         self._path, self._read_only = path, read_only
+        self._mark: FileMark | None = None
+        self._doubt, self._clears = "", True
+        self._unchanged: tuple[int, ...] | None = None
+        with opening_alone(path, busy_seconds):
+            self._open(busy_seconds, most_pages)
+
+    def _open(self, busy_seconds: float, most_pages: int | None) -> None:
+        path, read_only = self._path, self._read_only
         # Before SQLite opens the file: it gives up its locks when somebody else in the process closes it.
         log = log_state(path)
         self._doubt, self._unchanged = log.doubt, log.seen if log.way else None
-        self._mark: FileMark | None = None
-        self._clears = True
         is_new = is_unmade(path)
         if is_new and self._doubt:
             raise TamperedStoreError(f"{path} is not made anew: {self._doubt}. Put the file back, or its log away.")
@@ -211,13 +220,17 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; the last who does takes the log into it, and the mark away."""
-        if self._mark is not None:
+        if self._mark is None:
+            self._connection.close()
+            return
+        with ExitStack() as held:
+            with suppress(StoreError):
+                held.enter_context(opening_alone(self._path, _CLOSING_SECONDS))
             with suppress(sqlite3.Error):
                 for setting in (f"busy_timeout={_CLOSING_MS}", "user_version=0", "journal_mode=DELETE"):
                     # Nobody but the last may leave the log; others are refused.
                     self._connection.execute(f"PRAGMA {setting}").fetchall()
-        self._connection.close()
-        if self._mark is not None:
+            self._connection.close()
             self._mark.close()
             self._mark = None
 
@@ -294,7 +307,8 @@ class SqliteStore:
         Raises:
             TamperedStoreError: The file is damaged.
             RefusedEntryError: An entry is too large.
-            StoreError: Anything else went wrong, or somebody wrote to a file that was read without locks.
+            ChangedStoreError: Somebody wrote to a file that was read without locks.
+            StoreError: Anything else went wrong.
         """
         failure: Exception | None = None
         try:
@@ -302,7 +316,7 @@ class SqliteStore:
         except (sqlite3.Error, UnicodeDecodeError, TamperedStoreError) as error:
             failure = error
         if self._unchanged is not None and self._unchanged != last_change(self._path):
-            raise StoreError(f"{self._path} was written to while it was read; try again.") from failure
+            raise ChangedStoreError(f"{self._path} was written to while it was read; try again.") from failure
         if failure is None:
             return
         if isinstance(failure, TamperedStoreError):

@@ -11,6 +11,8 @@ import os
 import sqlite3
 import struct
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ _MARK_AT, _SCHEMA_VERSION_AT = 60, 40
 _LOG_MAGIC = (0x377F0682, 0x377F0683)
 _LOG_HEADER, _FRAME_HEADER = struct.Struct(">8I"), struct.Struct(">6I")
 _RESTLESS_SECONDS = 0.1
+_TURN_SECONDS = 0.01
 _SECTOR = 512
 # Its index: version, unused, changes, two flags, page size, number of frames, pages, sums, salt, sums; all of it twice.
 # https://www.sqlite.org/walformat.html#the_wal_index_file_format
@@ -98,6 +101,37 @@ class FileMark:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+
+@contextmanager
+def opening_alone(path: Path, wait_seconds: float) -> Generator[None]:
+    """Be the only one in the folder who opens a store, or closes one that was written to.
+
+    Whoever closes takes log and mark away, and whoever opens looks at them and makes them: between each other they
+    would find, or leave, a marked file without a log. The folder is locked, because some systems do not tell a lock on
+    the file from those of SQLite. Where somebody may not look into the folder, there is no lock.
+
+    Raises:
+        StoreError: Others did so all the time.
+    """
+    until = time.monotonic() + wait_seconds
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except PermissionError:
+        yield
+        return
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    raise StoreError(f"{path} is opened or closed by somebody else all the time.") from error
+                time.sleep(_TURN_SECONDS)
+        yield
+    finally:
+        os.close(folder)
 
 
 @dataclass(frozen=True, slots=True)

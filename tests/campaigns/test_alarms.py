@@ -13,9 +13,11 @@ from xbopt.campaigns.advice.data_alarms import level_of
 from xbopt.campaigns.advice.drift import Drift
 from xbopt.campaigns.advice.proposal import propose
 from xbopt.campaigns.advice.status import Status, status_of
-from xbopt.campaigns.books.events import Closed, PlanBytes, Proposed
+from xbopt.campaigns.books.events import Closed, PlanBytes, Proposed, ToldActuals
 from xbopt.campaigns.standing import Standing
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.reports.campaign.words import CampaignWords
+from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.simulator.build import build_market
 
 DAYS, DAY = 60, 42
@@ -114,10 +116,66 @@ def test_platforms_that_spend_too_much_run_out_of_money(market):
 def test_more_than_the_budget_is_overspent(market):
     status = told(market, scaled("spend_base", 3.0))
     alarm = next(alarm for alarm in status.alarms if alarm.code == "overspent")
-    over = alarm.figures["counted_base"] - 24000.0
+    over = status.money.spent_base - 24000.0
     assert over > 0.0
+    assert alarm.severity == "critical"
+    assert alarm.figures["counted_base"] == pytest.approx(status.money.spent_base)
     assert alarm.figures["over_base"] == pytest.approx(over)
     assert status.money.overspent_base == pytest.approx(over)
+    assert status.money.ahead_base == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("factor", "severity"), [(1.01, "info"), (1.06, "warning")])
+def test_spend_above_its_grants_cuts_the_days_ahead_and_is_no_overspend(market, factor, severity):
+    """42 of 60 days: 1 % more takes 168 off the 7,200 of the days ahead, which is 2 %; 6 % more takes 14 %."""
+    status = told(market, scaled("spend_base", factor))
+    money = status.money
+    assert not [alarm for alarm in status.alarms if alarm.code == "overspent"]
+    [cut] = [alarm for alarm in status.alarms if alarm.code == "days_ahead_cut"]
+    assert (cut.severity, cut.region, cut.channel) == (severity, None, None)
+    assert cut.figures["cut_base"] == pytest.approx(money.cut_base)
+    assert cut.figures["ahead_base"] - cut.figures["cut_base"] == pytest.approx(money.ahead_base)
+    assert money.spent_base + money.ahead_base == pytest.approx(24000.0)
+    assert money.overspent_base == 0.0
+    assert "critical" not in {alarm.severity for alarm in status.alarms if alarm.code != "runs_out"}
+
+
+def test_a_little_too_much_at_the_end_is_a_note(market):
+    """All days are told, and 0.5 % more than the budget was spent: nothing is left that anybody could lower."""
+    ended = status_of(standing_at(market, DAYS, change=scaled("spend_base", 1.005)), this_day=DAYS)
+    [over] = [alarm for alarm in ended.alarms if alarm.code == "overspent"]
+    assert over.severity == "info"
+    assert over.figures["over_base"] == pytest.approx(ended.money.overspent_base)
+
+
+def test_what_too_few_days_say_nothing_of_is_said(market):
+    """Pace wants seven days, changes of results ten; a figure that nobody tells is never watched."""
+    words = CampaignWords(market.scenario, NumberFormat(locale="en", currency="EUR"))
+    for day, unwatched in ((3, ("pace", "visits", "orders", "order_value")), (8, ("visits", "orders", "order_value"))):
+        status = status_of(standing_at(market, day, change=exports_of), this_day=day)
+        assert status.unwatched == unwatched
+        assert any("Too little was told" in sentence for sentence in words.status(status))
+    full = status_of(standing_at(market, 10, change=exports_of), this_day=10)
+    assert full.unwatched == ()
+    assert not any("Too little" in sentence for sentence in words.status(full))
+    clicks = {"clicks", "spend_base"}
+    blind = standing_at(market, 12, change=lambda day: only(day, lambda name, a: a if name in clicks else None))
+    assert status_of(blind, this_day=12).unwatched == ("orders", "order_value")
+
+
+@pytest.mark.parametrize(
+    ("this_day", "said"),
+    [
+        (-3, "nothing known yet (begins on "),
+        (5, "nothing known yet (today is day 6 of 60)"),
+        (200, "nothing known yet (ended on "),
+        (None, "nothing known yet (0 of 60 days)"),
+    ],
+)
+def test_a_campaign_of_which_nothing_is_known_stands_where_the_calendar_says(market, this_day, said):
+    words = CampaignWords(market.scenario, NumberFormat(locale="en", currency="EUR"))
+    status = status_of(standing_at(market, 0), this_day=this_day)
+    assert said in next(iter(words.status(status)))
 
 
 def test_a_channel_that_is_paused_is_found_and_valued(market):
@@ -149,7 +207,15 @@ def test_sales_told_in_another_currency_are_a_jump_of_level(market):
 
 def test_a_jump_by_the_regions_own_rate_is_told_however_small(market):
     change = Drift(
-        measure="order_value", region="UK", source=None, ratio=1.0 / 1.15, low=0.8, high=0.9, z=-6.0, is_clear=True
+        measure="order_value",
+        region="UK",
+        source=None,
+        days=3,
+        ratio=1.0 / 1.15,
+        low=0.8,
+        high=0.9,
+        z=-6.0,
+        is_clear=True,
     )
     rate = level_of(market.scenario, change)
     assert rate is not None
@@ -217,7 +283,17 @@ def test_a_proposal_waits_until_it_is_approved(market):
     idle = replace(found.figures, kind="carry_on")
     again = Proposed(proposal="p1", days=PlanBytes.of(found.days), knows_until=DAY, figures=idle.to_json())
     (waits,) = _waiting(Standing(after(standing.record, again), worlds=WORLDS), DAY)
-    assert waits.worth_base == 0.0  # its days change nothing, whatever was found wanting brought
+    assert waits.worth_base is None  # its days change nothing, whatever was found wanting brought
+
+
+def test_a_day_told_far_ahead_does_not_tell_those_before_it(market):
+    """A proposal waits, and the day three weeks later is told: one day was told since."""
+    record = standing_at(market, 10, change=exports_of).record
+    days = propose(Standing(record, worlds=WORLDS), first_day=10, end_day=DAYS).days
+    record = after(record, Proposed(proposal="p1", days=PlanBytes.of(days), knows_until=10, figures=b"{}"))
+    far = ActualDay(day=33, figures={"clicks": np.full((1, 1, 1), 500.0)})
+    (waits,) = _waiting(Standing(after(record, ToldActuals(days=[far.to_bytes()], files=[])), worlds=WORLDS), 10)
+    assert waits.figures["days_since"] == 1.0
 
 
 def test_a_campaign_that_ended_still_has_a_status(market):

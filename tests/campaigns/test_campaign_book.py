@@ -318,7 +318,7 @@ def test_four_eyes_are_of_two_people_however_a_name_is_written(
     book = CampaignBook(store)
     book.open("spring", opening(scenario, plan, four_eyes=True))
     book.add("spring", proposing, actor="Ann")
-    for actor in ("ann", " ANN ", "", "  "):
+    for actor in ("ann", " ANN ", "", "  ", "ann\u200b", "a\u00adnn", "\ufeffAnn", "\uff41nn\x07"):
         with pytest.raises(CampaignError, match="four eyes"):
             book.approve("spring", "p1", actor=actor)
     assert book.approve("spring", "p1", actor=" bob").proposal("p1").approved_by == "bob"

@@ -17,7 +17,9 @@ from xbopt.campaigns.books.events import PlanBytes, Proposed, ToldActuals
 from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
+from xbopt.cli.campaign import read_campaigns
 from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.errors import UsageError
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.reports.campaign.booking_words import booked_gain
 from xbopt.reports.campaign.words import CampaignWords
@@ -216,6 +218,65 @@ def test_a_closed_campaign_has_no_days_ahead(desk: Desk) -> None:
     assert "ahead" not in said
     assert "left over" in said
     assert "is closed" in desk.book("plan", "csv", "--currency", "EUR", today=TENTH).err
+
+
+def close(desk: Desk, *more: object) -> Answer:
+    return call("campaign", "close", "spring", *more, "--store", desk.url, folder=desk.folder)
+
+
+def test_a_panel_that_cannot_be_written_leaves_the_campaign_open(desk: Desk) -> None:
+    """Spend was told, and no orders: there is no panel, so nothing is closed, and nothing is written."""
+    desk.spend(10, 10.0)
+    refused = close(desk, "--panel", "spring.parquet")
+    assert refused.code == 2
+    assert "Nobody told the orders" in refused.err
+    assert desk.record.closed is None
+    assert not list(desk.folder.glob("*.parquet*"))
+    assert close(desk).code == 0
+    assert desk.record.closed == "over"
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_proposed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise UsageError("there is no room")
+
+    monkeypatch.setattr("xbopt.reports.kit.page.write_html", full)
+    assert desk.ask("propose", "spring", "--report", "p.html").code != 0
+    assert not desk.record.proposals
+    monkeypatch.undo()
+    monkeypatch.setattr(CampaignBook, "add", full)
+    assert desk.ask("propose", "spring", "--report", "p.html").code != 0
+    assert not list(desk.folder.glob("*p.html*"))
+
+
+@pytest.mark.parametrize("name", ["ann\x1b[31m", "ann\u200b", "a\nb", " "])
+def test_names_and_reasons_that_do_not_print_are_refused_before_anything_is_done(desk: Desk, name: str) -> None:
+    desk.propose(3)
+    number = desk.record.number
+    for asked in (("approve", "spring", "p1"), ("propose", "spring"), ("actuals", "spring")):
+        refused = call("campaign", *asked, "--by", name, "--store", desk.url, folder=desk.folder)
+        assert refused.code == 2
+        assert "--by" in refused.err
+    assert "--reason" in close(desk, "--reason", name).err
+    assert "--by" in close(desk, "--by", name).err
+    assert desk.record.number == number
+    new = ("open", "quickstart", "--name", "other", "--plan", "baseline", "--store", "new.db", "--by", name)
+    assert call("campaign", *new, folder=desk.folder).code == 2
+    assert call("campaign", *new[:3], "a/b", *new[4:8], folder=desk.folder).code == 2
+    assert not (desk.folder / "new.db").exists()
+
+
+def test_what_was_read_while_somebody_wrote_is_read_anew(desk: Desk) -> None:
+    times: list[int] = []
+
+    def read(book: CampaignBook) -> CampaignRecord:
+        times.append(1)
+        if len(times) == 1:
+            desk.spend(2, 10.0)
+        return book.load("spring")
+
+    assert len(read_campaigns(desk.url, read).days) == 2
+    assert len(times) == 2
 
 
 def test_sheets_are_written_once_the_booking_is_stored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,10 @@ import pytest
 from tests.service.conftest import Command, Exported, Serve, new_database
 from tests.service.test_store import decided, entry
 from xbopt.core.errors import UsageError
-from xbopt.service.store.interface import StoreError, TamperedStoreError
+from xbopt.service.store.interface import ChangedStoreError, StoreError, TamperedStoreError
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.sqlite import SqliteStore
+from xbopt.service.store.sqlite_files import LogState, log_state
 from xbopt.service.store.verification import verify_chain
 
 
@@ -153,6 +154,49 @@ def test_a_file_that_changes_while_it_is_read_is_not_trusted(folder: Path) -> No
         with pytest.raises(StoreError, match="written to while it was read"):
             verify_chain(reader)
     assert entries_in(path) == 2
+
+
+def test_a_store_that_others_write_to_while_it_is_opened_is_opened_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, times = folder / "s.sqlite", list[int]()
+    with closing(SqliteStore(path)) as store:
+        store.append([entry(1)])
+
+    def disturbed(path: Path) -> LogState:
+        seen = log_state(path)
+        if len(times) < 2:
+            times.append(1)
+            os.utime(path)
+        return seen
+
+    monkeypatch.setattr("xbopt.service.store.sqlite.log_state", disturbed)
+    with pytest.raises(ChangedStoreError):
+        open_store(str(path), wait_seconds=0.0, read_only=True)
+    with closing(open_store(str(path), wait_seconds=5.0, read_only=True)) as reader:
+        assert reader.head().seq == 1
+    assert len(times) == 2
+
+
+def test_processes_that_open_and_close_a_store_at_once_leave_it_whole(folder: Path) -> None:
+    """Whoever closes takes log and mark away while others open: each entry is stored, and the file is unmarked."""
+    path = folder / "s.sqlite"
+    SqliteStore(path).close()
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.service.test_reading_stores import entry\n"
+        "from xbopt.service.store.opening import open_store\n"
+        "for number in range(int(sys.argv[2]), int(sys.argv[2]) + 40):\n"
+        "    open_store(sys.argv[1], wait_seconds=30.0, read_only=True).close()\n"
+        "    store = open_store(sys.argv[1], wait_seconds=30.0)\n"
+        "    store.append([entry(number)])\n"
+        "    store.close()\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code, str(path), str(100 * n)]) for n in range(3)]
+    assert [one.wait(timeout=120) for one in started] == [0, 0, 0]
+    assert entries_in(path) == 120
+    assert list(contents(folder)) == ["s.sqlite"]
 
 
 def test_a_damaged_file_counts_as_tampered(folder: Path) -> None:
