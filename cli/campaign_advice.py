@@ -20,7 +20,7 @@ from xbopt.cli.options import (
     today_of,
 )
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
-from xbopt.core.errors import CampaignError
+from xbopt.core.errors import CampaignError, UsageError
 
 if TYPE_CHECKING:
     from xbopt.campaigns.books.record import CampaignRecord
@@ -256,6 +256,8 @@ def close_command(
     panel: Annotated[
         Path | None, typer.Option("--panel", help="Write its days as a panel for xbopt calibrate (.parquet).")
     ] = None,
+    early: Annotated[bool, typer.Option("--early", help="End it although days are to come.")] = False,
+    today: TodayOption = None,
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -268,8 +270,11 @@ def close_command(
 
     check_outputs({"--panel": (panel, ".parquet")})
     why, actor = printed("--reason", reason, "a few words say why the campaign ends"), who(by)
+    asked = today_of(today)
     with campaigns_of(store) as book:
         record = book.load(name)
+        if not early:
+            record.check_over((asked - record.scenario.start).days)
         standing, number = Standing(record), record.number
         found = plan_against_actual(standing) if standing.today else None
 

@@ -86,11 +86,23 @@ def gaps(record: CampaignRecord) -> tuple[Gap, ...]:
         axes = FIGURES[name].axes
         shape = (regions, segments, *((channels,) if axes == "RSC" else (channels + 1,) if axes == "RSX" else ()))
         told = np.stack([_told(record, day, name, shape) for day in days])  # (T', R, X)
-        often = told.mean(axis=0) >= _OFTEN
+        # Told as often while it was told: a figure that stopped for good is not told on most days.
+        last = len(days) - told[::-1].argmax(axis=0)
+        often = told.any(axis=0) & (told.sum(axis=0) >= _OFTEN * (last - told.argmax(axis=0)))
         since = np.cumsum(told, axis=0) > 0
         closed = (np.array(days) < record.known_until - LATE_DAYS)[:, None, None]
-        found += _of_figure(name, ~told & often & since & closed, often, days, scenario)
+        lacks = ~told & often & since & closed & _expected(record, name, days, told.shape)
+        found += _of_figure(name, lacks, often, days, scenario)
     return tuple(found)
+
+
+def _expected(record: CampaignRecord, name: str, days: list[int], shape: tuple[int, ...]) -> BoolArray:
+    """Where a figure is to be told ``(T', R, X)``: a channel without money has none."""
+    expected = np.ones(shape, dtype=np.bool_)
+    if "C" in FIGURES[name].axes or "X" in FIGURES[name].axes:
+        granted = record.ledger.committed_base[days].sum(axis=2) > 0.0
+        expected[..., : granted.shape[2]] = granted
+    return expected
 
 
 def _told(record: CampaignRecord, day: int, name: str, shape: tuple[int, ...]) -> BoolArray:

@@ -14,6 +14,8 @@ NOTHING_DAYS = 3
 JUMP = 5.0
 """Spend beyond so many times what was granted, or below the same part of it, is another unit."""
 _SMALL = 0.01
+_MINUTE = 1e-3
+"""Share of all that is granted below which nobody has to look at a channel."""
 _CENT, _ROUNDING = 0.005, 1e-9
 _RECENT_DAYS = 7
 
@@ -23,6 +25,7 @@ def spending_nothing(standing: Standing) -> list[Alarm]:
     days = np.flatnonzero(standing.record.ledger.has_spent)[-NOTHING_DAYS:]
     if len(days) < NOTHING_DAYS:
         return []
+    whole, small = standing.record.ledger.committed_base[days].sum(), _in_small_units(standing, days)
     return [
         Alarm(
             code="spends_nothing",
@@ -33,8 +36,20 @@ def spending_nothing(standing: Standing) -> list[Alarm]:
             figures={"since_day": float(days[0]), "granted_base": float(granted.sum())},
         )
         for region, c, granted, spent, told in _by_channel(standing, days)
-        if (told & (granted > 0.0) & (spent <= _SMALL * granted)).all()
+        if (told & (granted > 0.0) & (spent <= np.where(small, 0.0, _SMALL * granted))).all()
+        and granted.sum() >= _MINUTE * whole
     ]
+
+
+def _in_small_units(standing: Standing, days: IntArray) -> BoolArray:
+    """Days on which all that was told together is so little that it is in another unit ``(N,)``."""
+    ledger = standing.record.ledger
+    told = ledger.is_spent[days]
+    spent, granted = (
+        np.where(told, each[days], 0.0).sum(axis=(1, 2, 3)) for each in (ledger.spent_base, ledger.committed_base)
+    )
+    small: BoolArray = (spent > 0.0) & (spent <= granted / JUMP)
+    return small
 
 
 def _by_channel(
@@ -170,11 +185,12 @@ def jumps_of_spend(standing: Standing) -> list[Alarm]:
     days = np.flatnonzero(standing.record.ledger.has_spent)[-_RECENT_DAYS:]
     of_day = standing.record.ledger.committed_base[days].sum(axis=(1, 2, 3))
     found: list[Alarm] = []
+    small = _in_small_units(standing, days)
     for region, c, granted, spent, told in _by_channel(standing, days):
         large = told & (granted > 0.0) & (granted >= _SMALL * of_day)
         factor = np.where(large, spent / np.where(granted > 0.0, granted, 1.0), 1.0)
-        # A channel that spends next to nothing is another matter.
-        off = np.flatnonzero((factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > _SMALL)))
+        # A channel that spends next to nothing is another matter, unless all of them do.
+        off = np.flatnonzero((factor >= JUMP) | ((factor <= 1.0 / JUMP) & (factor > np.where(small, 0.0, _SMALL))))
         if len(off):
             n = int(off[-1])
             found.append(

@@ -125,6 +125,23 @@ class CampaignRecord:
                 f"({scenario.date_of(first_day)} to {scenario.date_of(end_day - 1)})."
             )
 
+    def check_over(self, this_day: int) -> None:
+        """Whether nothing is left to be decided, so that the campaign can end.
+
+        Args:
+            this_day: Today by the calendar, as a day of the horizon.
+
+        Raises:
+            CampaignError: Days are still to come.
+        """
+        first, days = max(self.open_from(this_day), 0), self.scenario.days
+        if self.closed is None and first < days:
+            ahead = float(self.ledger.counted_base[first:].sum())
+            raise CampaignError(
+                f"{self.name} has {days - first} days to come, with {ahead:,.2f} granted for them; once it is closed "
+                "nothing is granted any more, and it does not open again. Say that it ends early where it does."
+            )
+
     @property
     def open_proposal(self) -> Proposal | None:
         """The proposal that waits for approval; None without one."""

@@ -154,10 +154,12 @@ class Close(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Attributes:
         reason: Why, in words.
+        early: Whether it ends although days are to come.
         request: Name of this request; the same one again changes nothing.
     """
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    early: bool = False
     request: DecisionId = ""
 
 

@@ -198,7 +198,13 @@ class CampaignWork:
 
     def close(self, name: str, asked: Close, actor: str) -> Written:
         """End a campaign."""
-        return self._add(name, lambda _: Closed(reason=asked.reason), "closed", actor, asked)
+
+        def closed(record: CampaignRecord) -> Event:
+            if not asked.early:
+                record.check_over(self._this_day(record))
+            return Closed(reason=asked.reason)
+
+        return self._add(name, closed, "closed", actor, asked)
 
     def decide(
         self, name: str, asked: AskDecision, allocator: Allocator, kill: KillMode, actor: str

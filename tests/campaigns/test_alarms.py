@@ -16,6 +16,7 @@ from xbopt.campaigns.advice.status import Status, status_of
 from xbopt.campaigns.books.events import Closed, PlanBytes, Proposed, ToldActuals
 from xbopt.campaigns.standing import Standing
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.reports.campaign.words import CampaignWords
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.simulator.build import build_market
@@ -309,3 +310,45 @@ def test_a_campaign_of_which_nothing_is_known_has_a_status(market):
     status = status_of(standing_at(market, 0), this_day=0)
     assert (status.today, status.results, status.drift) == (0, (), ())
     assert status.alarms == ()
+
+
+def test_figures_that_stopped_for_good_stay_a_gap(market):
+    """Platforms write no rows of a paused channel: the longer it is silent, the less often it was told."""
+
+    def change(day: ActualDay) -> ActualDay:
+        def of(name, array):
+            if name in ("spend_base", "clicks", "impressions") and day.day >= 10:
+                array = array.copy()
+                array[..., 1] = np.nan
+            return array
+
+        return only(exports_of(day), of)
+
+    found = {alarm.measure: alarm for alarm in told(market, change).alarms if alarm.code == "gap"}
+    assert {"spend_base", "clicks", "impressions"} <= set(found)
+    assert found["spend_base"].channel == market.scenario.channels[1]
+    assert found["spend_base"].figures["first_day"] == 10.0
+
+
+def test_money_in_a_smaller_unit_is_no_paused_channel(market):
+    """Euros read as yen: everything is a hundred and eightieth."""
+    status = told(market, scaled("spend_base", 1.0 / 180.0, since=DAY - 7))
+    assert "spend_jump" in codes(status)
+    assert "spends_nothing" not in codes(status)
+
+
+def test_a_channel_with_next_to_no_money_needs_nobody(market):
+    plan = scenario_plan(market)
+    spend = plan.spend_base.copy()
+    spend[..., 2] = 1e-4
+
+    def change(day: ActualDay) -> ActualDay:
+        def of(name, array):
+            if name == "spend_base":
+                array = array.copy()
+                array[..., 2] = 0.0
+            return array
+
+        return only(exports_of(day), of)
+
+    assert "spends_nothing" not in codes(told(market, change, plan=replace(plan, spend_base=spend)))

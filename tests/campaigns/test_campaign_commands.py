@@ -224,6 +224,16 @@ def close(desk: Desk, *more: object) -> Answer:
     return call("campaign", "close", "spring", *more, "--store", desk.url, folder=desk.folder)
 
 
+def test_a_campaign_with_days_to_come_is_closed_only_where_that_is_said(desk: Desk) -> None:
+    desk.spend(3, 10.0)
+    refused = close(desk, "--today", TENTH)
+    assert refused.code != 0
+    assert "days to come" in refused.err
+    assert desk.record.closed is None
+    assert close(desk, "--today", TENTH, "--early").code == 0
+    assert desk.record.closed == "over"
+
+
 def test_a_panel_that_cannot_be_written_leaves_the_campaign_open(desk: Desk) -> None:
     """Spend was told, and no orders: there is no panel, so nothing is closed, and nothing is written."""
     desk.spend(10, 10.0)

@@ -70,7 +70,9 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
             assert stands["known_days"] == 1
             assert stands["rollout"]["share"] == 0.5
             assert stands["proposals"][0]["state"] == "approved"
-            await post(client, "/spring/close", {"reason": "done"})
+            early = await post(client, "/spring/close", {"reason": "done"}, 409)
+            assert "days to come" in early["detail"]
+            await post(client, "/spring/close", {"reason": "done", "early": True})
             await post(client, "/spring/allocate", asking("d-3", day(tactic, 9)), 409)
             await post(client, "/spring/proposals", {}, 409)
             late = {"date": day(tactic, 1), "figures": {"orders": [[3.0]]}}

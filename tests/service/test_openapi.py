@@ -25,7 +25,7 @@ _CAMPAIGN = "/v1/campaigns/{campaign}"
 
 @pytest.fixture(scope="module")
 def served(serve: Serve, tactic: Exported) -> Served:
-    return serve(tactic.path)
+    return serve(tactic.path, "--today", str(tactic.market.scenario.start))
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +90,13 @@ def test_every_answer_is_as_the_document_says(served: Served, document: dict[str
         ("post", f"{_CAMPAIGN}/allocate", {"decision_id": "d-5", "date": start}),
         ("post", f"{_CAMPAIGN}/rollout", {"share": 0.5}),
         ("post", f"{_CAMPAIGN}/actuals", {"days": [{"date": start, "figures": {"orders": [[3.0, None]]}}]}),
+        ("post", f"{_CAMPAIGN}/withdrawals", {"event": 4}),
+        ("post", f"{_CAMPAIGN}/withdrawals", {"event": 1}),
         ("post", f"{_CAMPAIGN}/proposals", {}),
         ("post", f"{_CAMPAIGN}/approvals", {"proposal": "p1"}),
         ("post", f"{_CAMPAIGN}/approvals", {"proposal": "p1"}),
         *(("get", path, None) for path, method, _ in operations(document) if method == "get"),
-        ("post", f"{_CAMPAIGN}/close", {"reason": "over"}),
+        ("post", f"{_CAMPAIGN}/close", {"reason": "over", "early": True}),
     ]
     tried = set()
     with served.client() as client:
