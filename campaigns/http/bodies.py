@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from xbopt.service.deciding.requests import AllocationAnswer, BatchId, DecisionId, Receipt, Text
+from xbopt.service.deciding.requests import PRINTABLE, AllocationAnswer, BatchId, DecisionId, Receipt, Text
 
 Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$(?!\n)")]
 Date = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="such as 2026-11-24")]
-Reason = Annotated[str, msgspec.Meta(max_length=500)]
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=PRINTABLE)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Known = float | None
 Figure = list[Known | list[Known | list[Known]]]
@@ -105,7 +105,7 @@ class Withdraw(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """
 
     event: Annotated[int, msgspec.Meta(ge=1)]
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: Reason = ""
     request: DecisionId = ""
 
 
@@ -158,7 +158,7 @@ class Close(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         request: Name of this request; the same one again changes nothing.
     """
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=PRINTABLE)]
     early: bool = False
     request: DecisionId = ""
 

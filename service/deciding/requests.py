@@ -11,8 +11,8 @@ from xbopt.service.bundle.schema import FEATURE_AXES, INPUTS, Schema
 Number = float | None
 # In Python the dollar also matches before a line break at the end; what follows it keeps that out, in JavaScript too.
 _END = r"$(?!\n)"
-_PRINTABLE = rf"^[^\u0000-\u001f\u007f-\u009f]*{_END}"
-Text = Annotated[str, msgspec.Meta(max_length=128, pattern=_PRINTABLE)]
+PRINTABLE = rf"^[^\u0000-\u001f\u007f-\u009f]*{_END}"
+Text = Annotated[str, msgspec.Meta(max_length=128, pattern=PRINTABLE)]
 DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=rf"^[A-Za-z0-9._:\-]*{_END}")]
 BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9._:\-]+{_END}")]
 Money = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
@@ -182,7 +182,7 @@ class Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_def
     decision_id: Annotated[
         str, msgspec.Meta(min_length=1, max_length=160, pattern=rf"^[A-Za-z0-9._:\-]+(/[0-9]{{1,5}})?{_END}")
     ]
-    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=_PRINTABLE)]
+    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=PRINTABLE)]
     reward: Money
     cost: Annotated[float, msgspec.Meta(ge=0.0, le=1e15)] = 0.0
     ready_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None

@@ -52,6 +52,8 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
                 ("/spring/proposals", {"first": day(tactic, 3), "until": day(tactic, 1)}, 409, "proposed"),
                 ("/spring/approvals", {"proposal": "p1"}, 409, "p1"),
                 ("/spring/close", {}, 422, "reason"),
+                ("/spring/close", {"reason": "red \x1b[31m"}, 422, "reason"),
+                ("/spring/rollout", {"share": 0.5, "reason": "a\x00b"}, 422, "reason"),
             ):
                 told = await post(client, path, body, status)
                 assert words in told["detail"], told
