@@ -212,6 +212,8 @@ def compared(
             assert now is not None, "it was just told"
             if before is not None and now.to_bytes() == before.to_bytes():
                 continue
+            if before is not None:
+                _check_said_alike(files, record)
             taken.append(told.to_bytes())
             changed = changed or (before is not None and not _only_adds(before, now))
         earlier, whole = record.days.get(day), after.day(day)
@@ -236,6 +238,22 @@ def compared(
         sources=tuple(sorted({one.source.rstrip("/") for one in days if one.source})),
         notes=tuple(notes),
     )
+
+
+def _check_said_alike(files: Sequence[ToldFile], record: CampaignRecord) -> None:
+    """Refuse files that were all told before and say otherwise now, so that other answers move what they tell.
+
+    Raises:
+        CampaignError: They do.
+    """
+    told = {sha: number for number, own in record.known.files.items() for sha in own}
+    if files and all(one.sha256 in told for one in files):
+        events = ", ".join(map(str, sorted({told[one.sha256] for one in files})))
+        raise CampaignError(
+            f"{', '.join(one.name for one in files)} was told before (event {events}) and reads otherwise now, as with "
+            "other channels, countries or rates: both would count. Nothing was taken. Withdraw that first (xbopt "
+            f"campaign withdraw {record.name} {events.partition(',')[0]}), and tell it again."
+        )
 
 
 def _only_adds(before: ActualDay, after: ActualDay) -> bool:

@@ -1,13 +1,18 @@
 """``xbopt campaign actuals`` and ``withdraw``: what was spent and sold, and what should not have been told."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from xbopt.cli.campaign import ByOption, NameArgument, app, campaigns_of, need_campaigns, printed, who
 from xbopt.cli.options import JsonOption, StoreOption, day_of, pairs_of
 from xbopt.cli.terminal import print_json, result_console, say, table, terminal_numbers
+from xbopt.core.errors import CampaignError
+
+if TYPE_CHECKING:
+    from xbopt.campaigns.books.events import ToldActuals
+    from xbopt.campaigns.books.record import CampaignRecord
 
 
 @app.command(name="actuals", epilog="Example: xbopt campaign actuals spring google.csv meta.csv orders.csv")
@@ -80,9 +85,15 @@ def actuals_command(
             files or [], record, answers=answers, channels=pairs_of("--channels", channels or []), off=spans,
             until=None if until is None else day_of("--until", until),
         )  # fmt: skip
-        event = found.event
+        event, number = found.event, record.number
+
+        def told(now: "CampaignRecord") -> "ToldActuals":
+            if now.number != number or event is None:
+                raise CampaignError(f"Something was done with {name} meanwhile; tell it again. Nothing was taken.")
+            return event
+
         if event is not None:
-            record = book.add(name, lambda _: event, actor=actor)
+            record = book.add(name, told, actor=actor)
     from xbopt.reports.campaign.actuals import actuals_json, actuals_sentences
 
     if as_json:
@@ -123,7 +134,11 @@ def withdraw_command(
         print_json({"campaign": name, "withdrawn": event, "told": rows, "spent": record.ledger.known_spend_base})
         return
     if event is not None:
-        say(f"Event {event} does not count any more.")
+        say(f"Event {event} does not count any more; what was granted for its days counts again.")
+        over = float(record.ledger.counted_base.sum()) - record.scenario.limits.total_base
+        if over >= 0.005:
+            money = terminal_numbers(record.scenario.base_currency).money(over)
+            say(f"Note: more than the budget is granted now, by {money}; the days ahead are cut by it. Propose again.")
     if not rows:
         say(f"Nothing is told of {name}.")
         return

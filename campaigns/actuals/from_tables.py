@@ -66,7 +66,7 @@ def days_of_tables(
     reading = Reading(tables, scenario, (lambda _: last_day) if isinstance(last_day, date) else last_day)
     read_media(reading, committed_base, channels or {}, off)
     read_orders(reading, shop, off)
-    read_visits(reading)
+    read_visits(reading, shop)
     days = [ActualDay(day=day, figures=figures, source=by) for (day, by), figures in sorted(reading.figures.items())]
     days = [day for day in days if day.tells_something]
     if not days:

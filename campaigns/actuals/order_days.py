@@ -126,8 +126,9 @@ class _Sold:
         return self._reading.figures[day, self._source]
 
 
-def read_visits(reading: Reading) -> None:
-    """Read visits by region."""
+def read_visits(reading: Reading, shop: str) -> None:
+    """Read visits by region, of a shop or property; empty where nobody said which."""
+    source = f"{SESSIONS}/{shop}"
     sessions: pl.DataFrame | None = reading.tables.get("sessions")
     told = None if sessions is None else sessions.drop_nulls("sessions")
     if told is None or told.is_empty():
@@ -136,12 +137,12 @@ def read_visits(reading: Reading) -> None:
     if rows["region"].null_count():
         of_all = rows.group_by("date").agg(pl.col("sessions").sum())
         for day, count in of_all.iter_rows():
-            reading.figure(reading.day(day), SESSIONS, "visits", (1, 1))[:] = float(count)
+            reading.figure(reading.day(day), source, "visits", (1, 1))[:] = float(count)
         return
     shape = (len(reading.scenario.regions), 1)
     counted = reading.in_regions(rows).group_by("date", "region").agg(pl.col("sessions").sum())
     for day, region, count in counted.iter_rows():
-        into = reading.figure(reading.day(day), SESSIONS, "visits", shape)
+        into = reading.figure(reading.day(day), source, "visits", shape)
         into[reading.region[region], 0] = np.nan_to_num(into[reading.region[region], 0]) + float(count)
 
 

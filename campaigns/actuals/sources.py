@@ -12,7 +12,8 @@ from xbopt.campaigns.actuals.tellings import Tellings
 from xbopt.core.errors import CampaignError
 
 _SHOWN = ("spend_base", "orders")
-_ALIKE = 0.01
+_RESTATED = 0.1
+"""Platforms restate the days of the last weeks by some percent."""
 
 
 def named_as_before(
@@ -63,21 +64,22 @@ def _same_as(platform: str, account: str, days: Sequence[ActualDay], known: Tell
     told = sorted(_accounts(known.sources)[platform])
     if account and "" not in told:
         return f"{platform}/{account}"
-    if len(told) > 1:
+    if not account and len(told) > 1:
         raise CampaignError(
             f"The files name no account of {platform}, and {', '.join(told)} told before. Say with --account which it "
             "is."
-            if not account
-            else _cannot_tell(f"The account {account} of {platform}", campaign)
         )
     before = f"{platform}/{told[0]}"
-    if not account or _agree(days, known, before):
+    alike = _alike(days, known, before)
+    # Weekly exports of one account share no day; a name that appears may be that of another one.
+    if (alike or (not account and alike is None)) and len(told) == 1:
         return before
-    raise CampaignError(_cannot_tell(f"The account {account} of {platform}", campaign))
+    what = f"The account {account} of {platform}" if account else f"The account of {platform} in these files"
+    raise CampaignError(_cannot_tell(what, campaign))
 
 
-def _agree(days: Sequence[ActualDay], known: Tellings, source: str) -> bool:
-    """Whether a source told most of the same days alike, or none of them."""
+def _alike(days: Sequence[ActualDay], known: Tellings, source: str) -> bool | None:
+    """Whether a source told most of the same days alike; None where it told none of them."""
     alike: list[bool] = []
     for one in days:
         before = known.of(one.day, source)
@@ -85,12 +87,13 @@ def _agree(days: Sequence[ActualDay], known: Tellings, source: str) -> bool:
             now, was = one.figures.get(name), before.figures.get(name) if before is not None else None
             if now is not None and was is not None:
                 sums = float(np.nansum(now)), float(np.nansum(was))
-                alike.append(abs(sums[0] - sums[1]) <= _ALIKE * max(sums))
-    return not alike or bool(np.mean(alike) > 0.5)
+                alike.append(abs(sums[0] - sums[1]) <= _RESTATED * max(sums))
+    return bool(np.mean(alike) > 0.5) if alike else None
 
 
 def _cannot_tell(what: str, campaign: str) -> str:
     return (
-        f"{what} may be the one that told before without a name, or another one; nothing was taken. Withdraw what was "
-        f"told without a name (xbopt campaign withdraw {campaign}), and tell it again with --account."
+        f"{what} may be the one that told before under another name or none, or another one; nothing was taken. "
+        f"Withdraw what was told without a name (xbopt campaign withdraw {campaign} lists it), and tell both again, "
+        "each with --account."
     )

@@ -47,7 +47,8 @@ class Tellings:
         """With one more telling.
 
         Raises:
-            CampaignError: The day was told whole before and is told by source now, or the other way round.
+            CampaignError: The day was told whole before and is told by source now, or the other way round; or part of a
+                figure is told in another split.
         """
         told = self.by_day.get(new.day, {})
         for source, other in told.items():
@@ -58,6 +59,13 @@ class Tellings:
                     "count the same twice. Tell it as before, or withdraw what was told first."
                 )
         before = told.get(new.source)
+        for name, array in new.figures.items():
+            was = None if before is None else before.figures.get(name)
+            if was is not None and was.shape != array.shape and np.isnan(array).any() and not np.isnan(array).all():
+                raise CampaignError(
+                    f"{name} was told in another split before, and is told in part now: the rest would be lost. Tell "
+                    "it in the same split, or whole."
+                )
         now = new if before is None else _corrected(before, new)
         return Tellings({**self.by_day, new.day: {**told, new.source: now}})
 
@@ -94,11 +102,20 @@ def _corrected(old: ActualDay, new: ActualDay) -> ActualDay:
             was, now = old.figures.get(figure), new.figures.get(figure)
             if was is None or now is None or was.shape != now.shape:
                 continue
-            keeps = _laid_out(silent, now.shape) & ~np.isnan(was)
+            keeps = _laid_out(silent, now.shape) & ~np.isnan(was) & ~_only_shared(old, now.shape)
             figures[figure] = np.where(keeps, was, now)
             kept |= keeps[..., : silent.shape[-1]]
         figures[name] = np.where(kept, np.nan, silent)
     return merged(old, replace(new, figures=figures))
+
+
+def _only_shared(old: ActualDay, shape: tuple[int, ...]) -> BoolArray:
+    """Where a figure was no more than a share of media that named no country: nobody told it of any region."""
+    found = np.zeros(shape, dtype=np.bool_)
+    assumed = old.figures.get("regions_assumed")
+    if assumed is not None and len(shape) > 2:
+        found[..., : len(assumed)] = assumed > 0.0
+    return found
 
 
 def _laid_out(silent: FloatArray, shape: tuple[int, ...]) -> BoolArray:
@@ -128,11 +145,17 @@ def _added(one: FloatArray, other: FloatArray) -> FloatArray:
     """Parts of one figure; what only one source tells is its, and where one tells no split, the sum has none."""
     for axis, (first, second) in enumerate(zip(one.shape, other.shape, strict=True)):
         if first < second:
-            other = other.sum(axis=axis, keepdims=True)
+            other = _total(other, axis)
         elif second < first:
-            one = one.sum(axis=axis, keepdims=True)
+            one = _total(one, axis)
     known = ~np.isnan(one) | ~np.isnan(other)
     return np.where(known, np.nan_to_num(one) + np.nan_to_num(other), np.nan)
+
+
+def _total(part: FloatArray, axis: int) -> FloatArray:
+    """The total of what is known; money of which a part is not known was still spent."""
+    known: BoolArray = np.any(~np.isnan(part), axis=axis, keepdims=True)
+    return np.where(known, np.nan_to_num(part).sum(axis=axis, keepdims=True), np.nan)
 
 
 def _last(one: FloatArray, other: FloatArray) -> FloatArray:

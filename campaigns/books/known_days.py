@@ -16,20 +16,23 @@ class KnownDays:
         days: By day, the sum of all sources.
         tellings: By day and source.
         events: Days of each event that told some, by its number, unless it was withdrawn.
+        files: SHA-256 of the files that each of these events came from.
         unusable: Figures that were told with what cannot be, by day: they wait for a corrected file.
     """
 
     days: Mapping[int, ActualDay] = field(default_factory=dict[int, ActualDay])
     tellings: Tellings = field(default_factory=Tellings)
     events: Mapping[int, tuple[ActualDay, ...]] = field(default_factory=dict[int, tuple[ActualDay, ...]])
+    files: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
     unusable: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
 
-    def after(self, number: int, told: Iterable[ActualDay]) -> "KnownDays":
+    def after(self, number: int, told: Iterable[ActualDay], files: Iterable[str] = ()) -> "KnownDays":
         """With what an event told.
 
         Args:
             number: Its number.
             told: Its days.
+            files: SHA-256 of the files that they came from.
 
         Raises:
             CampaignError: A day was told whole before and is told by source now, or the other way round.
@@ -50,6 +53,7 @@ class KnownDays:
             days=days,
             tellings=tellings,
             events={**self.events, number: tuple(counted)},
+            files={**self.files, number: frozenset(files)},
             unusable={day: names for day, names in unusable.items() if names},
         )
 
@@ -63,10 +67,11 @@ class KnownDays:
             known = ", ".join(map(str, self.events)) or "there is none"
             raise CampaignError(f"Event {number} told nothing that counts. Events that did: {known}.")
         events = {one: days for one, days in self.events.items() if one != number}
+        files = {one: own for one, own in self.files.items() if one != number}
         tellings = tellings_of(day for days in events.values() for day in days)
         days = {day: known for day, known in self.days.items() if day not in self.told_by(number)}
         days |= _summed(tellings, self.told_by(number))
-        return replace(self, days=days, tellings=tellings, events=events)
+        return replace(self, days=days, tellings=tellings, events=events, files=files)
 
     def told_by(self, number: int) -> frozenset[int]:
         """Days that an event told."""

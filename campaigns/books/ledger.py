@@ -156,7 +156,12 @@ class Ledger:
         known[day] = True if told is None else told
         spent[day] = np.where(known[day], spent_base, 0.0)
         regional[day], own[day] = True if by_region is None else by_region, by_channel
-        made = replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
+        return self._reconciled(
+            replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
+        )
+
+    def _reconciled(self, made: "Ledger") -> "Ledger":
+        """A ledger of other spend with what is reserved here, as long as there is money for it."""
         if self.reserved is None:
             return made
         try:
@@ -183,7 +188,9 @@ class Ledger:
         spent, known = self.spent_base.copy(), self.is_spent.copy()
         regional, own = self.by_region.copy(), self.by_channel.copy()
         spent[day], known[day], regional[day], own[day] = 0.0, False, False, False
-        return replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own)
+        return self._reconciled(
+            replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
+        )
 
     def check(self, days: PlannedDays, before: "Ledger") -> None:
         """Whether money granted for days keeps every limit.

@@ -221,7 +221,7 @@ class CampaignRecord:
         wrong = next((one.day for one in days if not -1 <= one.day < self.scenario.days), None)
         if wrong is not None:
             raise CampaignError(f"Day {wrong} is none of the {self.scenario.days} days of {self.name}.")
-        known = self.known.after(self.number + 1, days)
+        known = self.known.after(self.number + 1, days, [one.sha256 for one in event.files])
         return replace(
             self,
             known=known,

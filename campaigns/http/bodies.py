@@ -9,6 +9,10 @@ from xbopt.service.deciding.requests import PRINTABLE, AllocationAnswer, BatchId
 Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$(?!\n)")]
 Date = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="such as 2026-11-24")]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=PRINTABLE)]
+Source = Annotated[
+    str,
+    msgspec.Meta(max_length=128, pattern=r"^([a-z][a-z0-9_:.\-]*/[^\u0000-\u001f\u007f-\u009f]*)?$(?!\n)"),
+]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Known = float | None
 Figure = list[Known | list[Known | list[Known]]]
@@ -61,13 +65,13 @@ class DayTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             ``spend_base``, ``impressions`` (R, S, C); ``clicks`` (R, S, C + 1), the last is organic; ``visits``,
             ``orders``, ``first_orders``, ``gross_revenue_base``, ``net_revenue_base``, ``discount_frac``, ``mechanic``
             (R, S); ``daypart_weights`` (R, C, H). What stood the next morning: ``stock`` (R) and the further state.
-        source: Whose part of the day it is, as ``google_ads/123-456``: sources add up, and each corrects itself alone.
-            Left out, the figures are of the whole day.
+        source: Whose part of the day it is, as ``google_ads/123-456``, with nothing behind the slash where the account
+            has no name: sources add up, and each corrects itself alone. Left out, the figures are of the whole day.
     """
 
     date: Date
     figures: dict[str, Figure]
-    source: Text = ""
+    source: Source = ""
 
 
 class FileTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

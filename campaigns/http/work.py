@@ -11,6 +11,7 @@ import numpy as np
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.books.campaign_book import CampaignBook, EventStore, is_first, is_name
 from xbopt.campaigns.books.events import (
     Closed,
@@ -131,6 +132,7 @@ class CampaignWork:
         twice = [one for one, count in Counter((one.date, one.source) for one in asked.days).items() if count > 1]
         if twice:
             raise UsageError(f"{' by '.join(filter(None, twice[0]))} is told twice; tell each day of a source once.")
+        days, _ = named_as_before(days, record.known.tellings, name)
         files = [ToldFile(name=one.name, sha256=one.sha256, profile=one.profile, rows=one.rows) for one in asked.files]
         event = ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=list(asked.notes))
         return self._add(name, lambda _: event, "actuals", actor, asked)

@@ -66,8 +66,9 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         yield f"{_days(len(found.corrected) - _SHOWN)} more corrected; --json lists all."
     if found.corrected:
         yield (
-            f"A source takes the place of what it told before: {', '.join(found.sources)}. Another account or shop is "
-            f"told with --account; xbopt campaign withdraw {record.name} {record.number} takes this back."
+            f"These took the place of what they told before: {', '.join(found.sources)}. If one is another account or "
+            f"shop, withdraw this (xbopt campaign withdraw {record.name} {record.number}) and what it took the place "
+            "of, and tell both again, each with --account."
         )
     spent = record.ledger.known_spend_base
     yield (

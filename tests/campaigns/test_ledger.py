@@ -190,3 +190,16 @@ def test_what_nobody_told_of_a_day_counts_what_is_granted_and_is_not_spent() -> 
     assert part.known_spend_base == pytest.approx(40.0)
     assert part.counted_base[0].sum() == pytest.approx(40.0 + 6 * 12.5)
     assert part.has_spent.tolist() == [True] + [False] * (DAYS - 1)
+
+
+def test_a_reservation_that_lived_on_spend_ends_where_that_is_taken_back() -> None:
+    """500 granted for a day of which 100 were spent: 500 more are reserved, and then the 100 are not known any more."""
+    granted = even(0, 1, 500.0)
+    ledger = empty(daily_base=1e9).with_committed(granted).with_spent(0, even(0, 1, 100.0).spend_base[0])
+    ledger = ledger.with_reserved(even(1, 1, 500.0))
+    back = ledger.without_spent(0)
+    assert back.reserved is None
+    assert back.counted_base.sum() == pytest.approx(500.0)
+    assert not back.has_spent.any()
+    kept = empty(daily_base=1e9).with_committed(granted).with_reserved(even(1, 1, 90.0)).without_spent(0)
+    assert kept.reserved is not None

@@ -12,7 +12,7 @@ from tests.campaigns.test_actuals_from_files import frame, media
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.books.campaign_book import CampaignBook
-from xbopt.campaigns.books.events import Withdrawn
+from xbopt.campaigns.books.events import ToldFile, Withdrawn
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.told_files import NewActuals, compared
 from xbopt.core.errors import CampaignError
@@ -49,9 +49,9 @@ def tell(book: CampaignBook, tables: dict[str, pl.DataFrame], off: Sequence[Span
     return made
 
 
-def week(scenario: Scenario, platform: str, cost: dict[str | None, float], account: str | None = None):
+def week(scenario: Scenario, platform: str, cost: dict[str | None, float], account: str | None = None, first: int = 0):
     rows = [
-        {"date": scenario.date_of(n), "platform": platform, "country": land, "spend": spend, "account": account}
+        {"date": scenario.date_of(first + n), "platform": platform, "country": land, "spend": spend, "account": account}
         for n in range(DAYS)
         for land, spend in cost.items()
     ]
@@ -157,11 +157,50 @@ def test_an_account_may_be_named_later_or_not_at_all(book: CampaignBook, scenari
     with pytest.raises(CampaignError, match="--account"):
         tell(book, week(scenario, "google_ads", both))
     tell(book, week(scenario, "facebook_ads", both))
-    tell(book, week(scenario, "facebook_ads", both, "me"))
+    tell(book, week(scenario, "facebook_ads", {"DE": 81.0, "GB": 51.0}, "me"))  # restated by a percent
     social = book.load("spring").days[2].figures["spend_base"][:, 0, 1]
-    assert social.tolist() == [80.0, 50.0]
+    assert social.tolist() == [81.0, 51.0]
     with pytest.raises(CampaignError, match="may be the one that told before"):
         tell(book, week(scenario, "facebook_ads", {"DE": 7.0, "GB": 9.0}, "other"))
+
+
+def test_no_account_is_taken_for_another_without_a_sign_of_it(book: CampaignBook, scenario: Scenario) -> None:
+    """Neither an unnamed file that tells otherwise, nor a name that appears on days that nobody told."""
+    both: dict[str | None, float] = {"DE": 80.0, "GB": 50.0}
+    tell(book, week(scenario, "google_ads", both, "123"))
+    with pytest.raises(CampaignError, match="may be the one that told before"):
+        tell(book, week(scenario, "google_ads", {"DE": 30.0, "GB": 20.0}))
+    tell(book, week(scenario, "facebook_ads", both))
+    with pytest.raises(CampaignError, match="may be the one that told before"):
+        tell(book, week(scenario, "facebook_ads", both, "me", first=DAYS))
+    tell(book, week(scenario, "facebook_ads", both, first=DAYS))
+    assert book.load("spring").known_until == 2 * DAYS
+
+
+def test_a_share_by_plan_is_not_kept_beside_what_is_told_by_country(book: CampaignBook, scenario: Scenario) -> None:
+    tell(book, week(scenario, "google_ads", {None: 100.0}))
+    assert sum(spent(book)) == pytest.approx(100.0)
+    tell(book, week(scenario, "google_ads", {"DE": 100.0}))
+    assert spent(book) == [100.0, 0.0]
+
+
+def test_the_same_file_read_otherwise_is_refused(book: CampaignBook, scenario: Scenario) -> None:
+    record = book.load("spring")
+    file = ToldFile(name="g.csv", sha256="a" * 64, profile="google_ads", rows=7)
+
+    def found(channel: str) -> NewActuals:
+        now = book.load("spring")
+        tables = week(scenario, "google_ads", {"DE": 100.0, "GB": 1.0})
+        days = days_of_tables(tables, scenario, record.ledger.committed_base, channels={"google_ads": channel}).days
+        return compared(days, now, files=[file])
+
+    first = found("search")
+    book.add("spring", lambda _: first.event)  # type: ignore[arg-type, return-value]
+    assert found("search").event is None
+    with pytest.raises(CampaignError, match=r"reads otherwise now.*withdraw spring 2"):
+        found("social")
+    book.add("spring", lambda _: Withdrawn(event=2))
+    assert found("social").event is not None
 
 
 def test_what_was_told_wrongly_is_taken_back(book: CampaignBook, scenario: Scenario, tmp_path) -> None:

@@ -92,3 +92,20 @@ def test_the_source_of_a_day_comes_back_from_its_bytes() -> None:
     back = ActualDay.from_bytes(day.to_bytes())
     assert (back.source, back.day) == ("google_ads/eu", 3)
     assert back.to_bytes() == day.to_bytes()
+
+
+def test_what_is_known_of_a_part_counts_in_a_total() -> None:
+    """One source tells regions and channels, and not all of them; another tells no split."""
+    part = ActualDay(day=3, figures={"spend_base": np.array([[[200.0, 150.0]], [[100.0, NOT]]])}, source="a/")
+    total = ActualDay(day=3, figures={"spend_base": np.array([[[30.0]]])}, source="b/")
+    for parts in ([part, total], [total, part]):
+        day = tellings_of(parts).day(3)
+        assert day is not None
+        assert day.figures["spend_base"].tolist() == [[[480.0]]]
+
+
+def test_a_part_in_another_split_takes_nothing_away() -> None:
+    whole = ActualDay(day=3, figures={"spend_base": np.array([[[100.0, 80.0]], [[50.0, 20.0]]])}, source="a/")
+    part = ActualDay(day=3, figures={"spend_base": np.array([[[150.0, NOT]]])}, source="a/")
+    with pytest.raises(CampaignError, match="another split"):
+        tellings_of([whole, part])
