@@ -107,13 +107,14 @@ def killed(exported: Exported, store: str, kills: int, name: str) -> None:
     sent: list[tuple[str, Json]] = []
     answered: list[tuple[str, Json, Json]] = []
     first = ("", opening("killed", request="r0"))
+    rehearsed = ("--today", str(exported.market.scenario.start))
     for life in range(kills):
-        served = start(exported.path, store)
+        served = start(exported.path, store, *rehearsed)
         with served.client() as client:
             assert client.post("/v1/campaigns", json=first[1]).status_code == 200
         some, told = ask_campaign_until_it_ends(served, exported, "killed", name=f"life{life}", answers=24)
         sent, answered = sent + some, answered + told
-    served = start(exported.path, store)
+    served = start(exported.path, store, *rehearsed)
     try:
         with served.client() as client:
             for path, body in sent:

@@ -28,11 +28,11 @@ from xbopt.service.store.verification import verify_chain
 CLIENTS, SECONDS = 8, 0.8
 
 
-def start(bundle: Path, store: str) -> Served:
+def start(bundle: Path, store: str, *options: str) -> Served:
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store],
+        [sys.executable, "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store, *options],
         cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     served = Served(process, f"http://127.0.0.1:{port}", store)

@@ -20,6 +20,7 @@ XboptError                      1  internal error
 ├── BundleError                 5  a tampered or incompatible bundle
 ├── StoreError                  2  the decision store is down, full, locked or too slow
 │   ├── RefusedEntryError       2  an entry that the store will never take
+│   ├── ChangedStoreError       2  the file of a store was written to while it was read
 │   └── UncertainStoreError     2  nobody knows whether the entries reached the store
 ├── TamperedStoreError          5  the chain of a decision store is broken
 ├── SolverError                 1  the solver did not converge, so there is no plan
