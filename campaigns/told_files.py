@@ -14,9 +14,9 @@ import numpy as np
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.actuals.from_tables import days_of_tables
-from xbopt.campaigns.actuals.media_days import OFF
 from xbopt.campaigns.actuals.notes import ActualsNote
 from xbopt.campaigns.actuals.sources import named_as_before
+from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
 from xbopt.campaigns.books.record import CampaignRecord
 from xbopt.core.arrays import FloatArray

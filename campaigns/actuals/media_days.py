@@ -10,13 +10,12 @@ import polars as pl
 
 from xbopt.campaigns.actuals.places import channels_by_name, is_named
 from xbopt.campaigns.actuals.reading import Reading, platforms
+from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CampaignError
 from xbopt.imports.coverage import ORDERS, Span
 from xbopt.imports.media_cells import media_cells
 
-OFF = "off:"
-"""Begins the source of what was said to be off: it adds nothing, and takes nothing from what files tell."""
 _ROUNDING = 1e-9
 _MEDIA = {"spend": "spend_base", "impressions": "impressions", "clicks": "clicks"}
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from xbopt.campaigns.actuals.media_days import OFF
 from xbopt.campaigns.actuals.notes import NoteCode
 from xbopt.campaigns.actuals.reading import Reading
+from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.imports.coverage import ORDERS, Span
 from xbopt.imports.panel import sold_lines
 from xbopt.imports.profile_files import load_profiles

@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.actuals.media_days import OFF
 from xbopt.campaigns.actuals.notes import ActualsNote
-from xbopt.campaigns.actuals.tellings import Tellings
+from xbopt.campaigns.actuals.tellings import OFF, Tellings
 from xbopt.core.errors import CampaignError
 
 _SHOWN = ("spend_base", "orders")

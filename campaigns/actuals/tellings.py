@@ -22,6 +22,8 @@ ADDED = frozenset(
 """Figures of which sources hold parts; of the others the last that was told holds."""
 WHOLE = ""
 """The source of a day that was told whole."""
+OFF = "off:"
+"""Begins the source of what was said to be off: it adds nothing, and takes nothing from what files tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ class Tellings:
     def sources(self) -> frozenset[str]:
         """All that told something."""
         return frozenset(source for told in self.by_day.values() for source in told)
+
+    def is_off(self, day: int, channel: int) -> bool:
+        """Whether all that was told of a channel's spend on a day is that it was off."""
+        telling = [
+            source
+            for source, told in self.by_day.get(day, {}).items()
+            if "spend_base" in told.figures
+            and told.figures["spend_base"].shape[-1] > channel
+            and not np.isnan(told.figures["spend_base"][..., channel]).all()
+        ]
+        return bool(telling) and all(source.startswith(OFF) for source in telling)
 
     def of(self, day: int, source: str) -> ActualDay | None:
         """What a source told of a day; None for nothing."""

@@ -38,6 +38,7 @@ def spending_nothing(standing: Standing) -> list[Alarm]:
         for region, c, granted, spent, told in _by_channel(standing, days)
         if (told & (granted > 0.0) & (spent <= np.where(small, 0.0, _SMALL * granted))).all()
         and granted.sum() >= _MINUTE * whole
+        and not all(standing.record.known.tellings.is_off(day, c) for day in days.tolist())
     ]
 
 

@@ -11,9 +11,11 @@ from tests.campaigns.seller import sixty_days
 from tests.campaigns.test_actuals_from_files import frame, media
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.sources import named_as_before
+from xbopt.campaigns.advice.money_alarms import spending_nothing
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldFile, Withdrawn
 from xbopt.campaigns.opening import opening
+from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.told_files import NewActuals, compared
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
@@ -121,6 +123,16 @@ def test_what_was_off_takes_nothing_back(book: CampaignBook, scenario: Scenario)
     assert spent(book) == [50.0, 20.0]
     tell(book, week(scenario, "microsoft_ads", {"DE": 3.0, "GB": 1.0}))
     assert spent(book) == [53.0, 21.0]
+    tellings = book.load("spring").known.tellings
+    assert not tellings.is_off(2, 0)
+
+
+def test_a_channel_that_was_said_to_be_off_raises_no_alarm(book: CampaignBook, scenario: Scenario) -> None:
+    off = [Span(source="google_ads", first=scenario.start, last=scenario.date_of(DAYS - 1))]
+    tell(book, week(scenario, "facebook_ads", {"DE": 9.0, "GB": 5.0}), off)
+    standing = Standing(book.load("spring"))
+    assert standing.record.known.tellings.is_off(2, 0)
+    assert spending_nothing(standing) == []
 
 
 def test_nobody_says_that_days_to_come_were_off(book: CampaignBook, scenario: Scenario) -> None:
