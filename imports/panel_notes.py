@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import polars as pl
 
@@ -22,8 +22,10 @@ NoteCode = Literal[
     "media_hole",
     "orders_hole",
 ]
+Code = TypeVar("Code", bound=str)
+YEARLY_RATES = "{what}: days without a rate of their own were converted by the mean rate of their year."
 _SENTENCES: Mapping[NoteCode, str] = {
-    "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
+    "yearly_rates": YEARLY_RATES,
     "without_country": "{count:,} rows of media, {what} of the spend, name no country: their spend was shared over the "
     "countries by all their orders. So nobody can tell what it brings in one country. Export the reports with a column "
     "of countries, or name the country of each campaign: xbopt import ... --country-map WORD=CC,...",
@@ -46,17 +48,25 @@ _SENTENCES: Mapping[NoteCode, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PanelNote:
-    """What a reader of a panel has to know: a code, what it is about, and how many rows."""
+class CodedNote(Generic[Code]):
+    """What a reader has to know: a code, what it is about, and how many rows; each kind of notes has its sentences."""
 
-    code: NoteCode
+    sentences: ClassVar[Mapping[Any, str]] = {}
+    code: Code
     what: str = ""
     count: int = 0
 
     @property
     def sentence(self) -> str:
         """The note in words."""
-        return _SENTENCES[self.code].format(what=self.what, count=self.count)
+        return self.sentences[self.code].format(what=self.what, count=self.count)
+
+
+class PanelNote(CodedNote[NoteCode]):
+    """What a reader of a panel has to know."""
+
+    __slots__ = ()
+    sentences = _SENTENCES
 
 
 def shared_spend(cells: pl.DataFrame) -> dict[str, float]:

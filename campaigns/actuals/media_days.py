@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from xbopt.campaigns.actuals.places import channels_by_name, is_named
-from xbopt.campaigns.actuals.reading import Reading, platforms
+from xbopt.campaigns.actuals.reading import Reading
 from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CampaignError
@@ -138,7 +138,7 @@ def _tell_words(reading: Reading, names: set[str], place: Mapping[str, int], cho
 def _put_off(reading: Reading, span: Span, names: Sequence[str], known: Mapping[str, int]) -> None:
     """Put 0 for a platform that was off; beside files that tell spend all the same, it changes nothing."""
     regions, _, channels, _ = reading.scenario.shape
-    off = [known[name] for name in platforms(names, span.source)]
+    off = [known[name] for name in [name for name in names if name.startswith(span.source)] or [span.source]]
     days = reading.days_off(span)
     spent = [
         t

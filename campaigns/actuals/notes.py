@@ -1,8 +1,9 @@
 """What a reader of actuals has to know: codes, and their sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from xbopt.imports.panel_notes import YEARLY_RATES, CodedNote
 
 NoteCode = Literal[
     "outside_days",
@@ -26,7 +27,7 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "other_channels": "{count:,} rows are of media that were said to be none of the campaign's: {what}.",
     "shared_by_plan": "{count:,} rows of media name no country; they were shared over the regions as the money was "
     "committed.",
-    "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
+    "yearly_rates": YEARLY_RATES,
     "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; --until takes it.",
     "no_country": "{count:,} orders name no country; of their days only the totals of all regions are known.",
     "no_country_lost": "{count:,} orders name no country, and others are of countries where the campaign does not run; "
@@ -40,15 +41,8 @@ _SENTENCES: Mapping[NoteCode, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActualsNote:
-    """What a reader of actuals has to know: a code, what it is about, and how many rows."""
+class ActualsNote(CodedNote[NoteCode]):
+    """What a reader of actuals has to know."""
 
-    code: NoteCode
-    what: str = ""
-    count: int = 0
-
-    @property
-    def sentence(self) -> str:
-        """The note in words."""
-        return _SENTENCES[self.code].format(what=self.what, count=self.count)
+    __slots__ = ()
+    sentences = _SENTENCES

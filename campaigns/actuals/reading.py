@@ -3,7 +3,7 @@
 # polars' iterators have no known types here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import numpy as np
@@ -125,8 +125,3 @@ class Reading:
         if len(over) < len(whole):
             self.note("off_to_come", what=str(span), count=len(whole) - len(over))
         return over
-
-
-def platforms(names: Sequence[str], source: str) -> Sequence[str]:
-    """Names of channels that are of a platform, or the name itself."""
-    return [name for name in names if name.startswith(source)] or [source]

@@ -30,12 +30,14 @@ def named_as_before(
     """
     notes: list[ActualsNote] = []
     names: dict[str, str] = {}
+    told_before = _accounts(known.sources)
     for platform, accounts in _accounts(one.source for one in days).items():
-        told = _accounts(known.sources).get(platform, frozenset())
+        told = told_before.get(platform, frozenset())
         for account in sorted(accounts):
             source = before = f"{platform}/{account}"
             if told and account not in told:
-                before = _same_as(platform, account, [one for one in days if one.source == source], known, campaign)
+                own = [one for one in days if one.source == source]
+                before = _same_as(platform, account, sorted(told), own, known, campaign)
             if before != source:
                 notes.append(
                     ActualsNote(code="account_named", what=source)
@@ -58,9 +60,10 @@ def _accounts(sources: Iterable[str]) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def _same_as(platform: str, account: str, days: Sequence[ActualDay], known: Tellings, campaign: str) -> str:
+def _same_as(
+    platform: str, account: str, told: Sequence[str], days: Sequence[ActualDay], known: Tellings, campaign: str
+) -> str:
     """The source of before that an account which is named otherwise is; its own name where it is a new one."""
-    told = sorted(_accounts(known.sources)[platform])
     if account and "" not in told:
         return f"{platform}/{account}"
     if not account and len(told) > 1:

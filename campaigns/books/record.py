@@ -134,7 +134,7 @@ class CampaignRecord:
         Raises:
             CampaignError: Days are still to come.
         """
-        first, days = max(self.open_from(this_day), 0), self.scenario.days
+        first, days = self.open_from(this_day), self.scenario.days
         if self.closed is None and first < days:
             ahead = float(self.ledger.counted_base[first:].sum())
             raise CampaignError(
