@@ -78,7 +78,7 @@ async def campaign(clients: list[httpx.AsyncClient], exported: Exported, number:
         asked.append((f"/{name}/proposals", {"first": day(exported, first + 2)}))
         spent = random.uniform(0.0, 200.0, exported.market.shape[:3]).tolist()
         asked.append(
-            (f"/{name}/actuals", {"days": [{"date": day(exported, morning), "figures": {"spend_base": spent}}]})
+            (f"/{name}/actuals", {"days": [{"date": day(exported, min(morning, 1)), "figures": {"spend_base": spent}}]})
         )
         asked += [(f"/{name}/approvals", {"proposal": f"p{morning + 1}"})] * 2
         await asyncio.gather(*(post(path, body) for path, body in asked))
@@ -107,7 +107,7 @@ def killed(exported: Exported, store: str, kills: int, name: str) -> None:
     sent: list[tuple[str, Json]] = []
     answered: list[tuple[str, Json, Json]] = []
     first = ("", opening("killed", request="r0"))
-    rehearsed = ("--today", str(exported.market.scenario.start))
+    rehearsed = ("--today", day(exported, 1))
     for life in range(kills):
         served = start(exported.path, store, *rehearsed)
         with served.client() as client:

@@ -5,6 +5,7 @@ from functools import cached_property
 from zlib import crc32
 
 from xbopt.campaigns.books.record import CampaignRecord, carried_out
+from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
 from xbopt.campaigns.tracking.tracker import Tracked, track
 from xbopt.core.scenario.scenario import Scenario
@@ -19,10 +20,12 @@ class Standing:
     Attributes:
         record: What has happened.
         worlds: Number of worlds of the posterior.
+        mornings: Where markets and days that were followed before are kept; None builds and follows anew.
     """
 
     record: CampaignRecord
     worlds: int = WORLDS
+    mornings: Mornings | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -42,11 +45,13 @@ class Standing:
     @cached_property
     def market(self) -> MarketParameters:
         """The seller's own model."""
-        return build_market(self.scenario)
+        return build_market(self.scenario) if self.mornings is None else self.mornings.market(self.scenario)
 
     @cached_property
     def tracked(self) -> Tracked:
         """The model along what was done and what came."""
+        if self.mornings is not None:
+            return self.mornings.at(self.record, self.today)
         days = [self.record.days[day] for day in sorted(self.record.days)]
         return track(self.market, days, carried_out(self.record), until=self.today)
 

@@ -141,6 +141,7 @@ def serve_command(
     import sys
 
     from xbopt.campaigns.http.routes import campaign_routes
+    from xbopt.reports.campaign.document import status_json
     from xbopt.service.bundle.keys import read_trusted_keys
     from xbopt.service.http.connections import ConnectionLimits
     from xbopt.service.http.server import ServiceSettings, run_service
@@ -176,7 +177,9 @@ def serve_command(
         store_seconds=store_seconds,
         stop_seconds=stop_seconds,
         on_note=lambda note: say(f"Note: {note}"),
-        further=campaign_routes if today is None else partial(campaign_routes, today=lambda: rehearsed),
+        further=partial(
+            campaign_routes, tell_status=status_json, today=None if today is None else lambda _zone: rehearsed
+        ),
     )
     if today is not None:
         say(f"A rehearsal: for campaigns it is {rehearsed}, and stays so.")

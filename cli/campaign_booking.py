@@ -109,13 +109,15 @@ def book_days(
             for path, content in contents.items():
                 written.enter_context(replace_file(path)).write_bytes(content)
             book.add(name, booked, actor=actor)
-    told_of = booking_json(made, gains, difference, replaced=replaced, beyond=beyond)
+    after = record.ledger.committed_base[days.end_day :] * made.share
+    goes_on = days.end_day if after.any() else None
+    told_of = booking_json(made, gains, difference, replaced=replaced, beyond=beyond, goes_on=goes_on)
     if as_json:
         print_json({**told_of, "files": [str(out / one.name) for one in files], "check": str(check)})
         return
     console = result_console()
     words = CampaignWords(scenario, terminal_numbers(scenario.base_currency))
-    for sentence in booked_sentences(made, gains, words, replaced=replaced, beyond=beyond):
+    for sentence in booked_sentences(made, gains, words, replaced=replaced, beyond=beyond, goes_on=goes_on):
         console.print(sentence, markup=False)
     for one in files:
         say(f"Sheet: {out / one.name}")

@@ -16,7 +16,7 @@ from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.planned_days import PlannedDays
-from xbopt.core.decisions.policy import Policy
+from xbopt.core.decisions.policy import DrawsItself, Policy
 from xbopt.core.randomness import named_generator
 from xbopt.env.rollout import Choice, Chooser
 
@@ -170,7 +170,8 @@ def propose(
     base, other = whole_plan(record, carry), whole_plan(record, carry, found)
     gains = gains_of(standing, base, [other])[0]
     # What was drawn is not thrown away for what was drawn: a log of what is left would lie about the chances.
-    worse = choice is None and not _brings_something(gains.reward, float(left.budget_base[0]))
+    drawn = choice is not None or (isinstance(policy, DrawsItself) and policy.draws_itself)
+    worse = not drawn and not _brings_something(gains.reward, float(left.budget_base[0]))
     proposed = planned if worse else found
     figures = ProposalFigures(
         kind="carry_on" if worse else "replanned" if policy is None else "decided",

@@ -269,7 +269,7 @@ def _money(standing: Standing, ahead_base: FloatArray) -> Money:
         untold_base=untold,
         ahead_base=ahead,
         left_base=max(budget - spent - untold - ahead, 0.0),
-        overspent_base=max(spent + untold - budget, 0.0),
+        overspent_base=ledger.overspent_base(today),
         cut_base=cut,
         paces=paces(
             ledger.committed_base.sum(axis=2),

@@ -74,10 +74,9 @@ class Ledger:
         """What was really spent, as far as it is known."""
         return float(self.spent_base[self.is_spent].sum())
 
-    @property
-    def overspent_base(self) -> float:
-        """By how much more than the budget the days count; only what was spent beyond its grant makes it so."""
-        return max(float(self.counted_base.sum()) - self.limits.total_base, 0.0)
+    def overspent_base(self, until: int) -> float:
+        """By how much more than the budget the days before one count: what is over cannot be cut any more."""
+        return max(float(self.counted_base[:until].sum()) - self.limits.total_base, 0.0)
 
     def remaining(self, first_day: int, end_day: int) -> Remaining:
         """What days from one up to another may spend together, whatever is granted for them so far; one world.

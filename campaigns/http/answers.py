@@ -4,15 +4,8 @@ import msgspec
 import numpy as np
 
 from xbopt.campaigns.books.record import CampaignRecord, Proposal
-from xbopt.campaigns.http.bodies import (
-    ArmResults,
-    CampaignStands,
-    Money,
-    PlaceMoney,
-    PlanArrays,
-    ProposalStands,
-    RollOutStands,
-)
+from xbopt.campaigns.http.asked import PlanArrays
+from xbopt.campaigns.http.bodies import ArmResults, CampaignStands, Money, PlaceMoney, ProposalStands, RollOutStands
 from xbopt.campaigns.rollout import CONFIDENCE, RollOutFigures
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.planned_days import PlannedDays
@@ -42,7 +35,7 @@ def money_of(record: CampaignRecord) -> Money:
         granted_base=float(counted.sum()),
         reserved_base=0.0 if ledger.reserved is None else float(ledger.reserved.spend_base.sum()),
         left_base=float(left.budget_base[0]),
-        overspent_base=ledger.overspent_base,
+        overspent_base=ledger.overspent_base(record.known_until),
         regions=places(axes["R"], limits.region_cap_base, counted.sum(axis=(0, 2, 3)), left.region_base[0]),
         channels=places(axes["C"], limits.channel_cap_base, counted.sum(axis=(0, 1, 2)), left.channel_base[0]),
     )

@@ -1,184 +1,11 @@
-"""What is asked of campaigns over HTTP, and what is answered: the types of the JSON bodies."""
+"""What is answered of campaigns over HTTP: the types of the JSON bodies."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
-from xbopt.service.deciding.requests import PRINTABLE, AllocationAnswer, BatchId, DecisionId, Receipt, Text
-
-Name = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$(?!\n)")]
-Date = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="such as 2026-11-24")]
-Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=PRINTABLE)]
-Source = Annotated[
-    str,
-    msgspec.Meta(max_length=128, pattern=r"^([a-z][a-z0-9_:.\-]*/[^\u0000-\u001f\u007f-\u009f]*)?$(?!\n)"),
-]
-Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Known = float | None
-Figure = list[Known | list[Known | list[Known]]]
-Arm = Literal["policy", "incumbent"]
-
-
-class PlanArrays(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A plan as arrays, in the order of the scenario.
-
-    Attributes:
-        spend_base: Spend by day ``(T, R, S, C)``, base currency.
-        daypart_weights: How a channel's spend is spread over the day ``(R, C, H)``.
-        discount_frac: Discount ``(T, R, S)``.
-        mechanic: Promotion mechanic ``(T, R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
-    """
-
-    spend_base: list[list[list[list[float]]]]
-    daypart_weights: list[list[list[float]]]
-    discount_frac: list[list[list[float]]]
-    mechanic: list[list[list[int]]]
-
-
-class OpenCampaign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """How a campaign begins.
-
-    Attributes:
-        name: Its name: letters, digits, dots, dashes and underscores.
-        scenario: The scenario as the text of its file, or the name of a shipped one.
-        plan: What is done where nobody decides otherwise: the name of a built-in plan, or arrays.
-        decides: ``policy``: the bundle that is served decides each day, and its money is committed then. ``plan``: the
-            plan's money is committed at once.
-        four_eyes: Whether somebody else than who proposed has to approve.
-        request: Name of this request; the same one again begins nothing, and tells the same.
-    """
-
-    name: Name
-    scenario: Annotated[str, msgspec.Meta(min_length=1)]
-    plan: str | PlanArrays = "baseline"
-    decides: Literal["plan", "policy"] = "policy"
-    four_eyes: bool = False
-    request: DecisionId = ""
-
-
-class DayTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is known of one day.
-
-    Attributes:
-        date: The day.
-        figures: Arrays by name. An axis of length 1 tells the total over it, and ``null`` is not known.
-            ``spend_base``, ``impressions`` (R, S, C); ``clicks`` (R, S, C + 1), the last is organic; ``visits``,
-            ``orders``, ``first_orders``, ``gross_revenue_base``, ``net_revenue_base``, ``discount_frac``, ``mechanic``
-            (R, S); ``daypart_weights`` (R, C, H). What stood the next morning: ``stock`` (R) and the further state.
-        source: Whose part of the day it is, as ``google_ads/123-456``, with nothing behind the slash where the account
-            has no name: sources add up, and each corrects itself alone. Left out, the figures are of the whole day.
-    """
-
-    date: Date
-    figures: dict[str, Figure]
-    source: Source = ""
-
-
-class FileTold(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A file that the figures came from: its name, SHA-256 and format, and rows read."""
-
-    name: Text
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-    profile: Text = ""
-    rows: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
-class TellActuals(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What really came. A day that was told before is corrected, figure by figure.
-
-    Attributes:
-        days: The days.
-        files: Where they came from.
-        notes: What a reader has to know, in sentences.
-        request: Name of this request; the same one again changes nothing.
-    """
-
-    days: Annotated[list[DayTold], msgspec.Meta(min_length=1, max_length=1000)]
-    files: Annotated[list[FileTold], msgspec.Meta(max_length=1000)] = []
-    notes: Annotated[list[Reason], msgspec.Meta(max_length=100)] = []
-    request: DecisionId = ""
-
-
-class Withdraw(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Actuals that do not count any more: they were of another account or campaign.
-
-    Attributes:
-        event: Number of the event that told them.
-        reason: Why, in words.
-        request: Name of this request; the same one again changes nothing.
-    """
-
-    event: Annotated[int, msgspec.Meta(ge=1)]
-    reason: Reason = ""
-    request: DecisionId = ""
-
-
-class AskProposal(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """For which days something is to be proposed.
-
-    Attributes:
-        first: The first of them; the first day that is not known where left out.
-        until: The last of them; the last day of the campaign where left out.
-        request: Name of this request; the same one again tells the same proposal.
-    """
-
-    first: Date | None = None
-    until: Date | None = None
-    request: DecisionId = ""
-
-
-class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A proposal that becomes the plan of its days.
-
-    Attributes:
-        proposal: Its name, such as ``p1``.
-        request: Name of this request; the same one again changes nothing.
-    """
-
-    proposal: BatchId
-    request: DecisionId = ""
-
-
-class RollOut(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which share of decisions the policy takes from now on; the plan takes the others.
-
-    Attributes:
-        share: From 0 to 1.
-        reason: Why, in words.
-        request: Name of this request; the same one again changes nothing.
-    """
-
-    share: Share
-    reason: Reason = ""
-    request: DecisionId = ""
-
-
-class Close(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The end of a campaign: nothing is granted any more; actuals are still taken.
-
-    Attributes:
-        reason: Why, in words.
-        early: Whether it ends although days are to come.
-        request: Name of this request; the same one again changes nothing.
-    """
-
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=PRINTABLE)]
-    early: bool = False
-    request: DecisionId = ""
-
-
-class AskDecision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A day that is to be decided; what is known and what may be spent stands in the campaign.
-
-    Attributes:
-        decision_id: Name of the decision. The same one again gives the same answer, and grants nothing more.
-        date: The day.
-        units: Cells that are decided, as ``region/segment``; all where empty. The others get no money.
-    """
-
-    decision_id: BatchId
-    date: Date
-    units: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=10_000)] | None = None
+from xbopt.campaigns.http.asked import Arm, PlanArrays
+from xbopt.service.deciding.requests import AllocationAnswer, Receipt
 
 
 class PlaceMoney(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,7 +34,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
         granted_base: What the days count: really spent where that is known, else committed.
         reserved_base: What the open proposal would spend on its days.
         left_base: What may still be granted.
-        overspent_base: By how much the days count more than the budget: platforms spent beyond what was granted.
+        overspent_base: By how much the days up to the last known one count more than the budget: platforms spent beyond
+            what was granted, and nothing can cut it any more.
         regions: By region.
         channels: By channel.
     """
@@ -348,6 +176,52 @@ class CampaignStands(msgspec.Struct, frozen=True, kw_only=True):
     proposals: list[ProposalStands]
     decisions: int
     rollout: RollOutStands | None
+
+
+class CampaignStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a campaign does, against the seller's own model: what ``xbopt campaign status --json`` prints.
+
+    Attributes:
+        campaign: Its name.
+        scenario: Its scenario.
+        date: The first day of which nothing is known.
+        today: That day of the horizon, from 0.
+        this_day: Today by the clock, UTC, as a day of the horizon.
+        days: Length of the campaign.
+        decides: Whether its plan or a policy decides.
+        closed: Why it ended; empty while it runs.
+        money: Budget, what was spent, is committed and left, and the pace by region and channel; base currency.
+        results: What came beside what the model expects, with ranges.
+        learnt: What was learnt of the market, as ratios to the scenario with ranges.
+        drift: Changes against the model, the clearest first.
+        unwatched: Of what too little was told for an alarm.
+        outlook: What the days ahead bring if the campaign is carried on; empty where none are left.
+        missing_days: Days that are over and of which nothing is known.
+        waiting: Proposals that wait for approval.
+        alarms: What needs somebody, the gravest first: code, figures, advice, what that is worth, and a sentence.
+        worlds: Worlds of the seller's model that ranges are taken over.
+        sentences: All of it in words.
+    """
+
+    campaign: str
+    scenario: dict[str, Any]
+    date: str
+    today: int
+    this_day: int | None
+    days: int
+    decides: Literal["plan", "policy"]
+    closed: str | None
+    money: dict[str, Any]
+    results: list[dict[str, Any]]
+    learnt: list[dict[str, Any]]
+    drift: list[dict[str, Any]]
+    unwatched: list[str]
+    outlook: dict[str, Any] | None
+    missing_days: list[int]
+    waiting: list[str]
+    alarms: list[dict[str, Any]]
+    worlds: int
+    sentences: list[str]
 
 
 class CampaignListed(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import numpy as np
 from xbopt.campaigns.books.campaign_book import CampaignBook, EventStore, WithEntries
 from xbopt.campaigns.books.events import Decided, PlanBytes
 from xbopt.campaigns.books.record import CampaignRecord
-from xbopt.campaigns.http.bodies import Arm, AskDecision
+from xbopt.campaigns.http.asked import Arm, AskDecision
 from xbopt.campaigns.mornings import Mornings
 from xbopt.core.arrays import IntArray
 from xbopt.core.decisions.planned_days import PlannedDays

@@ -2,7 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from xbopt.campaigns.http.bodies import Arm, Money
+from xbopt.campaigns.http.asked import Arm
+from xbopt.campaigns.http.bodies import Money
 from xbopt.service.http.collectors import Tally
 
 _ARMS: tuple[Arm, ...] = ("policy", "incumbent")

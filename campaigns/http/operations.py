@@ -15,18 +15,17 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from xbopt.campaigns.http.bodies import (
+from xbopt.campaigns.http.asked import (
     Approve,
     AskDecision,
     AskProposal,
-    CampaignDecision,
     Close,
-    Money,
     OpenCampaign,
     RollOut,
     TellActuals,
     Withdraw,
 )
+from xbopt.campaigns.http.bodies import CampaignDecision, Money
 from xbopt.campaigns.http.loop_store import LoopStore
 from xbopt.campaigns.http.metrics import CampaignMetrics
 from xbopt.core.errors import CampaignError, CampaignRecordError, OverspendError, XboptError
@@ -39,10 +38,8 @@ from xbopt.service.http.routes import Answer, Call
 from xbopt.service.store.interface import RefusedEntryError, StoreError, TamperedStoreError
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from xbopt.campaigns.http.proposing import Proposer
-    from xbopt.campaigns.http.work import CampaignWork
+    from xbopt.campaigns.http.work import CampaignWork, Clock, StatusTeller
 
 Body = TypeVar("Body")
 Done = TypeVar("Done")
@@ -57,14 +54,20 @@ class CampaignOperations:
 
     Args:
         engine: The service.
+        tell_status: Puts a status into words.
         propose: Proposes days; as on the command line where None.
         today: The day of asking; by the clock where None.
     """
 
     def __init__(
-        self, engine: Engine, *, propose: "Proposer | None" = None, today: "Callable[[], date] | None" = None
+        self,
+        engine: Engine,
+        *,
+        tell_status: "StatusTeller",
+        propose: "Proposer | None" = None,
+        today: "Clock | None" = None,
     ) -> None:
-        self._propose, self._today = propose, today
+        self._tell_status, self._propose, self._today = tell_status, propose, today
         self._engine, self._metrics = engine, CampaignMetrics(engine.metrics.registry)
         self._quick = ThreadPoolExecutor(_THREADS, thread_name_prefix="xbopt-campaigns")
         self._slow = asyncio.Semaphore(1)
@@ -93,8 +96,9 @@ class CampaignOperations:
 
     async def propose(self, call: Call) -> Answer:
         """Propose days; nobody waits for it but who asked."""
-        asked = await self._read(call, AskProposal)
-        told = await self._do(lambda work: work.propose(call.name, asked, call.actor), slow=True)
+        asked, allocator = await self._read(call, AskProposal), self._engine.allocator
+        kill = self._engine.kill_switch.mode
+        told = await self._do(lambda work: work.propose(call.name, asked, allocator, kill, call.actor), slow=True)
         return json_answer(told)
 
     async def approve(self, call: Call) -> Answer:
@@ -145,6 +149,10 @@ class CampaignOperations:
         """Where a campaign stands."""
         told = await self._do(lambda work: work.stands(call.name))
         return self._told(told, call.name, told.money)
+
+    async def status(self, call: Call) -> Answer:
+        """How a campaign does; nobody waits for it but who asked."""
+        return json_answer(await self._do(lambda work: work.status(call.name), slow=True))
 
     async def names(self, _call: Call) -> Answer:
         """The campaigns of the store."""
@@ -217,11 +225,16 @@ class CampaignOperations:
     def _work(self, loop: asyncio.AbstractEventLoop) -> "CampaignWork":
         """Made by the first who asks, in a thread: the market's code takes a second to load, which most never need."""
         if self._made is None:
-            from xbopt.campaigns.http.proposing import planned_again
+            from xbopt.campaigns.http.proposing import proposed_as_stands
             from xbopt.campaigns.http.work import CampaignWork, by_the_clock
 
             store = LoopStore(self._engine.commit, loop)
-            self._made = CampaignWork(store, propose=self._propose or planned_again, today=self._today or by_the_clock)
+            self._made = CampaignWork(
+                store,
+                tell_status=self._tell_status,
+                propose=self._propose or proposed_as_stands,
+                today=self._today or by_the_clock,
+            )
         return self._made
 
     async def _stop(self) -> None:

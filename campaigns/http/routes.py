@@ -3,19 +3,22 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from xbopt.campaigns.http.bodies import (
+from xbopt.campaigns.http.asked import (
     Approve,
     AskDecision,
     AskProposal,
-    CampaignDecision,
-    CampaignListed,
-    CampaignStands,
     Close,
     OpenCampaign,
-    Proposal,
     RollOut,
     TellActuals,
     Withdraw,
+)
+from xbopt.campaigns.http.bodies import (
+    CampaignDecision,
+    CampaignListed,
+    CampaignStands,
+    CampaignStatus,
+    Proposal,
     Written,
 )
 from xbopt.campaigns.http.operations import CampaignOperations
@@ -24,25 +27,29 @@ from xbopt.service.http.routes import JSON, Answer, Call, Route
 from xbopt.service.http.tokens import Right
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from xbopt.campaigns.http.proposing import Proposer
+    from xbopt.campaigns.http.work import Clock, StatusTeller
 
 _ONE = "/v1/campaigns/{campaign}"
 _TAG = "campaigns"
 
 
 def campaign_routes(
-    engine: Engine, *, propose: "Proposer | None" = None, today: "Callable[[], date] | None" = None
+    engine: Engine,
+    *,
+    tell_status: "StatusTeller",
+    propose: "Proposer | None" = None,
+    today: "Clock | None" = None,
 ) -> Sequence[Route]:
     """The routes of campaigns for a service.
 
     Args:
         engine: The service.
+        tell_status: Puts a status into words.
         propose: Proposes days; as on the command line where None.
         today: The day of asking; by the clock where None.
     """
-    do = CampaignOperations(engine, propose=propose, today=today)
+    do = CampaignOperations(engine, tell_status=tell_status, propose=propose, today=today)
 
     def post(
         path: str,
@@ -70,6 +77,13 @@ def campaign_routes(
             summary="Where a campaign stands: money, days, proposals, roll-out", gives={JSON: CampaignStands},
             problems=(409, 503),
         ),
+        Route(
+            path=f"{_ONE}/status", tag=_TAG, handle=do.status, operation_id="campaign_status", named=True,
+            summary="How a campaign does: results against the model, what was learnt, drift, the days ahead, alarms",
+            description="As `xbopt campaign status --json`. It takes seconds where something happened since it was "
+            "last asked.",
+            gives={JSON: CampaignStatus}, problems=(409, 503),
+        ),
         post(
             "/v1/campaigns", "plan", do.open, "open_campaign", (OpenCampaign, Written), "Begin a campaign",
             "A scenario, and the plan that decides or that stands in where the bundle that is served does not decide.",
@@ -85,8 +99,9 @@ def campaign_routes(
         ),
         post(
             f"{_ONE}/proposals", "plan", do.propose, "propose", (AskProposal, Proposal), "Propose what to do",
-            "The days are planned again from where the campaign stands. Their money is reserved until the proposal is "
-            "approved, or another one takes its place.",
+            "The days are planned again from where the campaign stands, or decided by the bundle that is served where "
+            "that decides the campaign. Their money is reserved until the proposal is approved, or another one takes "
+            "its place.",
         ),
         post(
             f"{_ONE}/approvals", "approve", do.approve, "approve", (Approve, Written),

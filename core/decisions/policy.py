@@ -193,6 +193,16 @@ class BlindPolicy(DirectPolicy, Protocol):
 
 
 @runtime_checkable
+class DrawsItself(DirectPolicy, Protocol):
+    """A policy that draws what it decides where nobody sees it: its choices have propensities, kept elsewhere."""
+
+    @property
+    def draws_itself(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+@runtime_checkable
 class KnowsExploration(TacticPolicy, Protocol):
     """A policy that is a mixture: a share drawn uniformly from the menu, the rest its own choice."""
 

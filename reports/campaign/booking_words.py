@@ -91,6 +91,7 @@ def booked_sentences(
     *,
     replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
+    goes_on: int | None = None,
 ) -> tuple[str, ...]:
     """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
 
@@ -100,6 +101,7 @@ def booked_sentences(
         words: The campaign's.
         replaced: Earlier bookings that these sheets take the place of.
         beyond: Earlier bookings that say more than is granted by now, and by how much, base currency.
+        goes_on: The day after the last that was booked, where the plan spends on through this platform; else None.
     """
     money = words.numbers
     asked, booked = booking.asked_total_base, booking.booked_total_base
@@ -114,6 +116,12 @@ def booked_sentences(
         f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
         for one, more in beyond
     ]
+    if goes_on is not None:
+        said.append(
+            f"The plan goes on after these days. Their last budgets stand until others are uploaded: from "
+            f"{words.day(goes_on)} on they are the plan's no more. Book the days that follow too (ID plan), and upload "
+            "those sheets on their days, even where they were uploaded before."
+        )
     if gains is not None:
         said.append(booked_gain(gains.reward, words))
     return (*said, "The sheets were read back and say the same.", *booking_sentences(booking))
@@ -151,6 +159,7 @@ def booking_json(
     *,
     replaced: Sequence[Replaced] = (),
     beyond: Sequence[tuple[Booked, float]] = (),
+    goes_on: int | None = None,
 ) -> dict[str, object]:
     """What ``xbopt campaign book --json`` prints, but for the files."""
     return {
@@ -164,6 +173,7 @@ def booking_json(
         "replaced": list(dict.fromkeys(one.booking.platform for one in replaced)),
         "not_written": list(dict.fromkeys(name for one in replaced for name in one.not_written)),
         "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
+        "goes_on": goes_on,
         "gain": None if gains is None else asdict(gains.reward),
         "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],
         "sentences": list(booking_sentences(booking)),

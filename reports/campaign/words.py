@@ -114,7 +114,7 @@ class CampaignWords:
         numbers, money = self.numbers, status.money
         rest = f"{numbers.money(money.ahead_base)} committed for the days ahead, {numbers.money(money.left_base)} free"
         if status.closed is not None:
-            rest = f"{numbers.money(money.left_base)} left over"
+            rest = f"{numbers.money(money.left_base)} left over" if status.today else "as far as anybody told"
         yield (
             f"{status.campaign}, {self.known(status)}: {numbers.money(money.spent_base)} of "
             f"{numbers.money(money.budget_base)} spent, {rest}."

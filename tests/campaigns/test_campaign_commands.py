@@ -187,6 +187,11 @@ def test_days_that_are_over_by_the_clock_are_neither_proposed_nor_approved_nor_b
     booked = desk.book("plan", "csv", "--currency", "EUR", today=TENTH)
     assert booked.code == 0, booked.err
     assert desk.record.bookings[0].days.first_day == 10
+    assert "The plan goes on" not in booked.out
+    # Days in the middle of the plan: what they leave at the platform is not the plan's afterwards.
+    part = desk.book("p2", "csv", "--currency", "EUR", today=TENTH)
+    assert part.code == 0, part.err
+    assert "from Oct 19, 2026 on" in " ".join(part.out.split())
     over = desk.book("plan", "csv", "--currency", "EUR", today="2026-11-20")
     assert over.code != 0
     assert "are over" in over.err

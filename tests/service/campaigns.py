@@ -25,6 +25,8 @@ from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.filling import spread
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.planned_days import PlannedDays
+from xbopt.core.decisions.policy import Policy
+from xbopt.reports.campaign.document import status_json
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
@@ -43,7 +45,7 @@ CENT = 0.005
 Json = dict[str, Any]
 
 
-def scaled_plan(standing: Standing, first_day: int, end_day: int) -> Proposing:
+def scaled_plan(standing: Standing, first_day: int, end_day: int, _policy: Policy | None) -> Proposing:
     """A proposal that takes no time: the plan's days with what is left, or less."""
     days = PlannedDays.of(standing.record.plan, first_day, end_day)
     left = standing.record.ledger.remaining(first_day, end_day)
@@ -81,7 +83,7 @@ async def replicas(
                 engine,
                 bundles=exported.path.parent,
                 tokens=tokens,
-                further=campaign_routes(engine, propose=propose, today=lambda: asked_on),
+                further=campaign_routes(engine, tell_status=status_json, propose=propose, today=lambda _zone: asked_on),
             )
             await engine.start()
             stack.push_async_callback(engine.stop)

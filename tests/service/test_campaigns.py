@@ -75,7 +75,7 @@ def test_a_campaign_from_its_opening_to_its_end(tactic: Exported, store_url: str
             await post(client, "/spring/close", {"reason": "done", "early": True})
             await post(client, "/spring/allocate", asking("d-3", day(tactic, 9)), 409)
             await post(client, "/spring/proposals", {}, 409)
-            late = {"date": day(tactic, 1), "figures": {"orders": [[3.0]]}}
+            late = {"date": first_day(tactic), "figures": {"orders": [[3.0]]}}
             await post(client, "/spring/actuals", {"days": [late]})
             listed = (await client.get("/v1/campaigns")).json()
             assert [one["campaign"] for one in listed] == ["spring"]

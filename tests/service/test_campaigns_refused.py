@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_refused_in_words(tactic: Exported, tmp_path: Path)
 
 def test_sources_add_up_and_what_was_told_can_be_taken_back(tactic: Exported, store_url: str) -> None:
     async def work() -> None:
-        async with replicas(tactic, store_url) as (client,):
+        async with replicas(tactic, store_url, today=tactic.market.scenario.date_of(1)) as (client,):
             opened = await post(client, "", opening("spring", decides="plan"))
             assert opened["notes"] == []
 
@@ -86,6 +86,14 @@ def test_sources_add_up_and_what_was_told_can_be_taken_back(tactic: Exported, st
             assert back["money"]["spent_base"] == pytest.approx(50.0)
             assert await post(client, "/spring/withdrawals", asked) == back
             await post(client, "/spring/withdrawals", {"event": made["event"]}, 409)
+            late = told(4.0, source="microsoft_ads/") | {"request": "t1"}
+            event = (await post(client, "/spring/actuals", late))["event"]
+            assert (await post(client, "/spring/actuals", late))["event"] == event
+            await post(client, "/spring/withdrawals", {"event": event})
+            # A request that is repeated is not counted, and whoever repeats it does not believe that it is.
+            gone = await post(client, "/spring/actuals", late, 409)
+            assert "was withdrawn, so nothing of it counts" in gone["detail"]
+            assert (await client.get("/v1/campaigns/spring")).json()["money"]["spent_base"] == pytest.approx(50.0)
 
     run(work)
 
@@ -152,15 +160,20 @@ def test_days_that_are_over_by_the_clock_are_decided(tactic: Exported, store_url
     check_store(store_url, tactic)
 
 
-def test_no_day_to_come_is_told(tactic: Exported, tmp_path: Path) -> None:
+def test_no_day_that_is_not_over_is_told(tactic: Exported, tmp_path: Path) -> None:
     async def work() -> None:
         today = tactic.market.scenario.date_of(1)
         async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite", today=today) as (client,):
             await post(client, "", opening("spring"))
             days = [{"date": day(tactic, n), "figures": {"orders": [[1.0]]}} for n in (0, 1, 2)]
             told = await post(client, "/spring/actuals", {"days": days}, 422)
-            assert "still to come" in told["detail"]
-            await post(client, "/spring/actuals", {"days": days[:2]})
+            assert "is not over" in told["detail"]
+            # A part of today would stand for all of it, and what was granted for the rest would be free.
+            told = await post(client, "/spring/actuals", {"days": days[:2]}, 422)
+            assert f"{days[1]['date']} is not over" in told["detail"]
+            await post(client, "/spring/actuals", {"days": days[:1], "zone": "Asia/Tokyo"})
+            none = await post(client, "/spring/actuals", {"days": days[:1], "zone": "Middle/Earth"}, 422)
+            assert "no time zone" in none["detail"]
 
     run(work)
 
@@ -188,7 +201,8 @@ def test_rights_and_four_eyes_are_those_of_tokens(tactic: Exported, tmp_path: Pa
     tokens: Tokens = read_tokens(file)
 
     async def work() -> None:
-        async with replicas(tactic, f"sqlite:///{tmp_path}/s.sqlite", tokens=tokens) as (client,):
+        url, today = f"sqlite:///{tmp_path}/s.sqlite", tactic.market.scenario.date_of(1)
+        async with replicas(tactic, url, tokens=tokens, today=today) as (client,):
 
             async def status(path: str, body: object, token: str) -> int:
                 headers = {"authorization": f"Bearer {token}"}

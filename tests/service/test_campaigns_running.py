@@ -28,6 +28,7 @@ from xbopt.agents.planner.replanning import replanning_around
 from xbopt.agents.policies import BUILT_IN
 from xbopt.campaigns.http.proposing import Proposing
 from xbopt.campaigns.standing import Standing
+from xbopt.core.decisions.policy import Policy
 from xbopt.service.http.server import SWITCH_SECONDS
 
 
@@ -77,7 +78,7 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
     acknowledged: list[tuple[str, Json, Json]] = []
     sent: list[tuple[str, Json]] = []
     for life in range(2):
-        served = serve(tactic.path, "--today", first_day(tactic), store=store_url)
+        served = serve(tactic.path, "--today", day(tactic, 1), store=store_url)
         with served.client() as client:
             for path, body in [("", opening("spring", request="r0")), *sent]:
                 told = client.post(f"/v1/campaigns{path}", json=body)
@@ -86,7 +87,7 @@ def test_nothing_is_lost_or_doubled_when_a_service_is_killed(tactic: Exported, s
         sent += some
         acknowledged += told_before
     assert len(acknowledged) > 5
-    served = serve(tactic.path, "--today", first_day(tactic), store=store_url)
+    served = serve(tactic.path, "--today", day(tactic, 1), store=store_url)
     with served.client() as client:
         for path, body, told in acknowledged:
             again = client.post(f"/v1/campaigns{path}", json=body)
@@ -134,10 +135,10 @@ def test_a_service_ends_in_time_while_a_proposal_is_worked_out(direct: Exported,
     """Nobody waits for it, and what was acknowledged is there."""
     url, under_way, go_on = f"sqlite:///{tmp_path}/s.sqlite", threading.Event(), threading.Event()
 
-    def never(standing: Standing, first_day: int, end_day: int) -> Proposing:
+    def never(standing: Standing, first_day: int, end_day: int, policy: Policy | None) -> Proposing:
         under_way.set()
         go_on.wait(20.0)
-        return scaled_plan(standing, first_day, end_day)
+        return scaled_plan(standing, first_day, end_day, policy)
 
     async def work() -> float:
         async with replicas(direct, url, propose=never) as (client,):

@@ -14,6 +14,7 @@ import pytest
 from tests.service.conftest import Exported, Serve, Served
 from tests.service.test_http import body, columns
 from xbopt.campaigns.http.routes import campaign_routes
+from xbopt.reports.campaign.document import status_json
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.metrics import Metrics
@@ -199,7 +200,7 @@ def test_the_document_is_the_same_bytes_for_the_same_bundle(served: Served, tact
     async def again() -> bytes:
         store = SqliteStore(tmp_path / "s.sqlite")
         engine = Engine(tactic.allocator(), GroupCommit(store), Metrics())
-        app = build_app(engine, bundles=tmp_path, further=campaign_routes(engine))
+        app = build_app(engine, bundles=tmp_path, further=campaign_routes(engine, tell_status=status_json))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:  # type: ignore[arg-type]
             found = (await client.get("/openapi.json")).content
         store.close()
