@@ -11,6 +11,11 @@ from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.studies.kpis import WorldRange
+
+_WIDE = 1.96
+_SEEN = 0.01
+"""An error of the mean of this part of it is told."""
 
 ORGANIC = "organic"
 _FIGURES: Mapping[str, str] = {
@@ -109,6 +114,11 @@ class CampaignWords:
             return f"{known} (ended on {self.day(status.days - 1)})"
         return f"{known} (today is day {status.this_day + 1} of {status.days})"
 
+    def _sampling(self, figure: WorldRange) -> str:
+        """How far a mean over worlds may lie off because they are so few; nothing where that is not to be seen."""
+        off = _WIDE * figure.se
+        return f"; its mean is known to ± {self.numbers.money(off)}" if off > _SEEN * abs(figure.mean) else ""
+
     def status(self, status: Status) -> Iterator[str]:
         """Where a campaign stands: its money, what is ahead of it, then its alarms."""
         numbers, money = self.numbers, status.money
@@ -130,7 +140,7 @@ class CampaignWords:
             margin, orders = status.outlook.margin_base, status.outlook.orders
             yield (
                 f"Carried on as planned, the rest brings {numbers.money(margin.mean)} contribution margin "
-                f"({numbers.range(margin, 'money')}) and {numbers.count(orders.mean)} orders "
+                f"({numbers.range(margin, 'money')}{self._sampling(margin)}) and {numbers.count(orders.mean)} orders "
                 f"({numbers.range(orders, 'count')})."
             )
         if status.unwatched:
