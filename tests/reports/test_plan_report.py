@@ -249,18 +249,18 @@ def test_the_workbook_has_the_plans_own_sheets(report, tmp_path):
     assert report.limits_words in words
 
 
-def test_the_part_of_the_lead_that_rests_on_estimates_is_said_beside_the_plan(planned):
-    lead = planned.lead
+def test_the_part_of_the_lead_that_rests_on_estimates_is_said_beside_the_plan(tight, report):
+    lead = tight.lead
     assert lead is not None
-    assert lead.discounts.mean + lead.media.mean == pytest.approx(planned.sampled_gain.mean)
-    said = lead_sentence(planned, EUR)
+    assert lead.discounts.mean + lead.media.mean == pytest.approx(tight.sampled_gain.mean)
+    said = lead_sentence(tight, EUR)
     assert f"{EUR.money(lead.discounts.mean)} come from its discounts" in said
-    told = planning_json(planned)["lead"]
+    told = planning_json(tight)["lead"]
     assert told["discounts"]["mean"] == lead.discounts.mean
-    assert said in build_plan_report(review_plan(planned, runs=2, seed=2)).sampled_words
+    assert said in report.sampled_words
     # Estimates are named where discounts bring something, and nobody is asked to test what is measured.
-    weak = replace(planned, lead=replace(lead, discounts=WorldRange.of(np.ones(4)), elasticities=("families",)))
+    weak = replace(tight, lead=replace(lead, discounts=WorldRange.of(np.ones(4)), elasticities=("families",)))
     assert "rests on estimates (evidence E: elasticity of families), not on your data" in lead_sentence(weak, EUR)
-    known = replace(planned, lead=replace(lead, elasticities=(), responses=()))
+    known = replace(tight, lead=replace(lead, elasticities=(), responses=()))
     assert "estimate" not in lead_sentence(known, EUR)
-    assert lead_sentence(replace(planned, lead=None), EUR) == ""
+    assert lead_sentence(replace(tight, lead=None), EUR) == ""
