@@ -8,6 +8,7 @@ from xbopt.campaigns.books.record import CampaignRecord, carried_out
 from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
 from xbopt.campaigns.tracking.tracker import Tracked, track
+from xbopt.core.arrays import BoolArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -54,6 +55,11 @@ class Standing:
             return self.mornings.at(self.record, self.today)
         days = [self.record.days[day] for day in sorted(self.record.days)]
         return track(self.market, days, carried_out(self.record), until=self.today)
+
+    @property
+    def off_days(self) -> BoolArray:
+        """Channels that were said to be off, and of which nobody told otherwise ``(T, C)``."""
+        return self.record.known.tellings.off_days(self.scenario.days, len(self.scenario.channels))
 
     @cached_property
     def posterior(self) -> WorldPosterior:

@@ -15,6 +15,7 @@ from xbopt.calibration.scenario.folders import tables_of
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.notes import ActualsNote
+from xbopt.campaigns.actuals.reading import LastDay
 from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
@@ -145,11 +146,31 @@ def read_actuals(
             tables, _ = tables_of(folder)
     found = days_of_tables(
         tables, record.scenario, record.ledger.committed_base, channels=channels, shop=given.account or "", off=off,
-        last_day=until or yesterday or _yesterday_in,
+        last_day=_last_day(until, yesterday),
     )  # fmt: skip
     days, same = named_as_before(found.days, record.known.tellings, record.name)
     told = [ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read) for one in read]
     return compared(days, record, files=told, notes=(*found.notes, *alike, *same, *_off_with_spend(days, record)))
+
+
+def _last_day(until: date | None, yesterday: date | None) -> LastDay:
+    """The last day that counts as over, by time zone: none that is not over there, whatever was said.
+
+    Args:
+        until: What was said; None for nothing.
+        yesterday: The day before the day of asking; by the clock where None.
+
+    Raises:
+        UsageError: What was said is not over anywhere.
+    """
+
+    def over(zone: str) -> date:
+        last = _yesterday_in(zone) if yesterday is None else yesterday
+        return last if until is None else min(last, until)
+
+    if until is not None and until > (yesterday or _yesterday_in("Pacific/Kiritimati")):
+        raise UsageError(f"{until} is not over yet; --until names the last day that the files hold whole.")
+    return over
 
 
 def _yesterday_in(zone: str) -> date:

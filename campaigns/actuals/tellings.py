@@ -52,6 +52,14 @@ class Tellings:
         ]
         return bool(telling) and all(source.startswith(OFF) for source in telling)
 
+    def off_days(self, days: int, channels: int) -> BoolArray:
+        """`is_off` of every day and channel ``(T, C)``."""
+        off = np.zeros((days, channels), dtype=np.bool_)
+        for day, told in self.by_day.items():
+            if 0 <= day < days and any(source.startswith(OFF) for source in told):
+                off[day] = [self.is_off(day, channel) for channel in range(channels)]
+        return off
+
     def of(self, day: int, source: str) -> ActualDay | None:
         """What a source told of a day; None for nothing."""
         return self.by_day.get(day, {}).get(source)

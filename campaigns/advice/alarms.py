@@ -71,7 +71,8 @@ def _changed(standing: Standing, sums: DaySums, drift: Sequence[Drift]) -> list[
     scenario = standing.scenario
     found: dict[str | None, Alarm] = {}
     # The ratio of a file in another currency is purest over the fewest days.
-    sudden = drifts(sums, campaign_days=scenario.days, spans=SPANS[:1])
+    watched = sums.without_visits(standing.off_days)
+    sudden = drifts(watched, campaign_days=scenario.days, spans=SPANS[:1])
     for change in (*sudden, *drift):
         level = level_of(scenario, change)
         if level is not None and change.region not in found:
@@ -130,13 +131,15 @@ def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
         return []
     # Days that nobody told between are not told by a later one.
     since = sum(day >= waits.knows_until for day in standing.record.days)
+    # Days that are over cannot be approved, nor what there is no money for any more.
+    can_be = waits.days.first_day >= standing.record.open_from(this_day) and standing.record.ledger.reserved is not None
     return [
         Alarm(
             code="proposal_waits",
             severity="warning" if since > 0 else "info",
-            advice="approve" if waits.days.first_day >= standing.record.open_from(this_day) else "propose",
+            advice="approve" if can_be else "propose",
             figures={"first_day": float(waits.days.first_day), "days_since": float(since)},
-            worth_base=_said_worth(waits.figures),
+            worth_base=_said_worth(waits.figures) if can_be else None,
         )
     ]
 

@@ -43,6 +43,14 @@ class Sums:
     modelled: FloatArray
     drawn: FloatArray
 
+    def where(self, known: BoolArray) -> "Sums":
+        """As if the others had not been told ``(T, R, ...)``."""
+        return Sums(
+            told=np.where(known, self.told, 0.0),
+            modelled=np.where(known, self.modelled, 0.0),
+            drawn=np.where(known, self.drawn, 0.0),
+        )
+
     def until(self, day: int) -> "Sums":
         """The days before one."""
         return Sums(told=self.told[:day], modelled=self.modelled[:day], drawn=self.drawn[:, :day])
@@ -86,6 +94,14 @@ class DaySums:
         """Number of days."""
         return len(self.orders.told)
 
+    def without_visits(self, off: BoolArray) -> "DaySums":
+        """Without visits of channels on days on which they were off: that none came says nothing of a response.
+
+        Args:
+            off: By day and channel ``(T', C)``, T' being these days or more.
+        """
+        return replace(self, visits=self.visits.where(_other_visits(off, self.days)))
+
     def until(self, day: int) -> "DaySums":
         """The days before one."""
         return replace(
@@ -95,6 +111,12 @@ class DaySums:
             sales_base=self.sales_base.until(day),
             short=self.short[:day],
         )
+
+
+def _other_visits(off: BoolArray, days: int) -> BoolArray:
+    """Visits that are no channel's that was off ``(T, 1, C + 1)``."""
+    organic = np.zeros((days, 1), dtype=np.bool_)
+    return ~np.concatenate([off[:days], organic], axis=1)[:, None]
 
 
 def day_sums(tracked: Tracked, *, seed: int, worlds: int = WORLDS) -> DaySums:

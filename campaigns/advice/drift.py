@@ -84,7 +84,7 @@ def drifts(sums: DaySums, *, campaign_days: int, spans: Sequence[int] = SPANS) -
         campaign_days: Length of the campaign: so many mornings are looked at.
         spans: Those of ``SPANS`` that are asked for; what is clear stays the same.
     """
-    orders, sales = (_where(~sums.short, each).with_all_regions() for each in (sums.orders, sums.sales_base))
+    orders, sales = (each.where(~sums.short).with_all_regions() for each in (sums.orders, sums.sales_base))
     visits = sums.visits.with_all_regions()
     tests = visits.told[:1].size + 2 * orders.told[:1].size
     found: dict[tuple[Measure, str | None, str | None], Drift] = {}
@@ -161,7 +161,7 @@ def _change(sums: Sums, recent: int, prior: float) -> _Change:
 def _value_change(sales: Sums, orders: Sums, recent: int) -> _Change:
     """The same of sales over orders, on days on which both were told."""
     both = (sales.modelled > 0.0) & (orders.modelled > 0.0)
-    sales, orders = _where(both, sales), _where(both, orders)
+    sales, orders = sales.where(both), orders.where(both)
     total = orders.modelled.sum()
     prior = PRIOR_ORDERS * float(sales.modelled.sum() / total) if total > 0.0 else 1.0
     by_sales, by_orders = _change(sales, recent, prior), _change(orders, recent, PRIOR_ORDERS)
@@ -200,11 +200,3 @@ def _own_variance(own: FloatArray, theirs: FloatArray, modelled: FloatArray, rec
     before, last = told[:-recent].sum(axis=0), told[-recent:].sum(axis=0)
     more = np.maximum(own[0] - theirs.mean(axis=0), 0.0)
     return more * (1.0 + before / np.maximum(last, 1.0))
-
-
-def _where(known: BoolArray, sums: Sums) -> Sums:
-    return Sums(
-        told=np.where(known, sums.told, 0.0),
-        modelled=np.where(known, sums.modelled, 0.0),
-        drawn=np.where(known, sums.drawn, 0.0),
-    )

@@ -34,7 +34,8 @@ class Money:
         spent_base: What was told to be spent.
         untold_base: What was granted for days that are over, in cells whose spend nobody told.
         ahead_base: What may still go out on the days ahead: what is committed for them, cut by what is left.
-        left_base: What nothing is granted of; of a closed campaign, what was not spent.
+        free_base: What nothing is granted of; of a closed campaign, what was not spent.
+        wanted_base: Part of that which the open proposal wants; while it waits nobody else gets it.
         overspent_base: By how much more than the budget the days that are over count.
         cut_base: What was committed for the days ahead and may not go out.
         paces: Everything, regions, channels, and channels in regions.
@@ -44,7 +45,8 @@ class Money:
     spent_base: float
     untold_base: float
     ahead_base: float
-    left_base: float
+    free_base: float
+    wanted_base: float
     overspent_base: float
     cut_base: float
     paces: tuple[Pace, ...]
@@ -156,12 +158,12 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
     """
     record, scenario = standing.record, standing.scenario
     sums = day_sums(standing.tracked, seed=standing.seed)
-    changed = drifts(sums, campaign_days=scenario.days)
+    changed = drifts(sums.without_visits(standing.off_days), campaign_days=scenario.days)
     ahead, granted = None, np.zeros((0, *scenario.limits.locked.shape))
     if standing.today < scenario.days and record.closed is None:
         carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
         ahead, granted = outlook_of(standing, whole_plan(record, carry)), still_granted(record, carry).spend_base
-    money = _money(standing, granted)
+    money = _money(standing, granted, record.over_until(this_day))
     return Status(
         campaign=record.name,
         today=standing.today,
@@ -255,26 +257,29 @@ def _result(measure: Measure, region: str | None, source: str | None, sums: Sums
     ]
 
 
-def _money(standing: Standing, ahead_base: FloatArray) -> Money:
-    """Money, with what may still go out on the days ahead ``(N, R, S, C)``."""
+def _money(standing: Standing, granted_base: FloatArray, over_until: int) -> Money:
+    """Money, with what may still go out on the days from the first that is not known ``(N, R, S, C)``."""
     ledger, today = standing.record.ledger, standing.today
+    ahead_base = granted_base[over_until - today :]
     counted, told = ledger.counted_base, ledger.is_spent
-    over = (np.arange(len(counted)) < today)[:, None, None, None]
+    over = (np.arange(len(counted)) < over_until)[:, None, None, None]
     spent, untold = ledger.known_spend_base, float(counted[over & ~told].sum())
     ahead, budget = float(ahead_base.sum()), ledger.limits.total_base
-    cut = float(ledger.committed_base[today:].sum()) - ahead if standing.record.closed is None else 0.0
+    cut = float(ledger.committed_base[over_until:].sum()) - ahead if standing.record.closed is None else 0.0
+    free = max(budget - spent - untold - ahead, 0.0)
     return Money(
         budget_base=budget,
         spent_base=spent,
         untold_base=untold,
         ahead_base=ahead,
-        left_base=max(budget - spent - untold - ahead, 0.0),
-        overspent_base=ledger.overspent_base(today),
+        free_base=free,
+        wanted_base=min(ledger.wanted_base, free),
+        overspent_base=ledger.overspent_base(over_until),
         cut_base=cut,
         paces=paces(
             ledger.committed_base.sum(axis=2),
             ledger.spent_base.sum(axis=2),
-            np.any(told, axis=2),
+            np.any(told, axis=2) & ~standing.off_days[:, None],
             ahead_base.sum(axis=(0, 2)),
             standing.scenario.regions,
             standing.scenario.channels,

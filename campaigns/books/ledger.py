@@ -74,6 +74,12 @@ class Ledger:
         """What was really spent, as far as it is known."""
         return float(self.spent_base[self.is_spent].sum())
 
+    @property
+    def wanted_base(self) -> float:
+        """By how much more than what is committed the reserved days would count."""
+        committed, *reserved = (float(way.sum()) for way in self.ways())
+        return max(reserved[0] - committed, 0.0) if reserved else 0.0
+
     def overspent_base(self, until: int) -> float:
         """By how much more than the budget the days before one count: what is over cannot be cut any more."""
         return max(float(self.counted_base[:until].sum()) - self.limits.total_base, 0.0)
@@ -159,14 +165,19 @@ class Ledger:
             replace(self, spent_base=spent, is_spent=known, by_region=regional, by_channel=own, reserved=None)
         )
 
+    def with_reserved_if_it_fits(self, days: PlannedDays) -> "Ledger":
+        """With money reserved for days as long as there is money for it; else with nothing reserved.
+
+        What nobody could approve would only keep decisions waiting.
+        """
+        try:
+            return self.with_reserved(days)
+        except OverspendError:
+            return self.without_reserved()
+
     def _reconciled(self, made: "Ledger") -> "Ledger":
         """A ledger of other spend with what is reserved here, as long as there is money for it."""
-        if self.reserved is None:
-            return made
-        try:
-            return made.with_reserved(self.reserved)
-        except OverspendError:
-            return made
+        return made if self.reserved is None else made.with_reserved_if_it_fits(self.reserved)
 
     def with_known(self, known: ActualDay) -> "Ledger":
         """With what is known of a day's spend; totals are spread as the money was committed."""
@@ -181,6 +192,12 @@ class Ledger:
             by_region=np.broadcast_to(split, self.by_region[known.day].shape),
             by_channel=told.shape[2] == self.committed_base.shape[3],
         )
+
+    def until(self, day: int) -> "Ledger":
+        """With nothing committed or reserved for a day and those after it."""
+        committed = self.committed_base.copy()
+        committed[day:] = 0.0
+        return replace(self, committed_base=committed, reserved=None)
 
     def without_spent(self, day: int) -> "Ledger":
         """As if nothing of a day's spend had been told: what is committed for it counts again."""

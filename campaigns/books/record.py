@@ -102,6 +102,14 @@ class CampaignRecord:
         """
         return max(self.known_until, this_day or 0)
 
+    def over_until(self, this_day: int | None) -> int:
+        """Number of days that are over: by what is known, and by the clock while the campaign runs.
+
+        Args:
+            this_day: As of `open_from`.
+        """
+        return self.known_until if self.closed is not None else min(self.open_from(this_day), self.scenario.days)
+
     def check_days(self, first_day: int, end_day: int, this_day: int | None) -> None:
         """Whether days can be proposed, from one up to another that is left out.
 
@@ -234,15 +242,19 @@ class CampaignRecord:
         return replace(self, known=known, ledger=self._reconciled(known, self.known.told_by(event.event)))
 
     def _reconciled(self, known: KnownDays, days: Iterable[int]) -> Ledger:
-        """The ledger as what is known of some days says."""
-        ledger = self.ledger
+        """The ledger as what is known of some days says, with what the open proposal reserves where it fits in the end.
+
+        Between two days of one correction it may not fit, and after a withdrawal it may fit again.
+        """
+        ledger = self.ledger.without_reserved()
         for day in sorted(days):
             told = known.days.get(day)
             if told is not None and "spend_base" in told.figures and day >= 0:
                 ledger = ledger.with_known(told)
             elif day >= 0 and ledger.has_spent[day]:
                 ledger = ledger.without_spent(day)
-        return ledger
+        waits = self.open_proposal if self.closed is None else None
+        return ledger if waits is None else ledger.with_reserved_if_it_fits(waits.days)
 
     def _proposed(self, event: Proposed, entry: CampaignEntry) -> "CampaignRecord":
         days = self._fitting(event.days.days())

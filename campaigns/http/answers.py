@@ -11,9 +11,17 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.planned_days import PlannedDays
 
 
-def money_of(record: CampaignRecord) -> Money:
-    """The money of a campaign."""
+def money_of(record: CampaignRecord, this_day: int) -> Money:
+    """The money of a campaign.
+
+    Args:
+        record: The campaign; once it is closed, what was granted for days ahead is not any more.
+        this_day: Today by the clock, as a day of the horizon.
+    """
+    over = record.over_until(this_day)
     ledger, limits, axes = record.ledger, record.scenario.limits, axes_of(record)
+    if record.closed is not None:
+        ledger = ledger.until(over)
     counted = ledger.counted_base
     left = ledger.remaining(record.scenario.days, record.scenario.days)
 
@@ -35,7 +43,7 @@ def money_of(record: CampaignRecord) -> Money:
         granted_base=float(counted.sum()),
         reserved_base=0.0 if ledger.reserved is None else float(ledger.reserved.spend_base.sum()),
         left_base=float(left.budget_base[0]),
-        overspent_base=ledger.overspent_base(record.known_until),
+        overspent_base=ledger.overspent_base(over),
         regions=places(axes["R"], limits.region_cap_base, counted.sum(axis=(0, 2, 3)), left.region_base[0]),
         channels=places(axes["C"], limits.channel_cap_base, counted.sum(axis=(0, 1, 2)), left.channel_base[0]),
     )
@@ -66,11 +74,12 @@ def plan_arrays(days: PlannedDays) -> PlanArrays:
     )
 
 
-def campaign_stands(record: CampaignRecord, figures: RollOutFigures | None) -> CampaignStands:
+def campaign_stands(record: CampaignRecord, this_day: int, figures: RollOutFigures | None) -> CampaignStands:
     """Where a campaign stands.
 
     Args:
         record: The campaign.
+        this_day: Today by the clock, as a day of the horizon.
         figures: How its policy does against its plan; None for a campaign that its plan decides.
     """
     scenario = record.scenario
@@ -89,7 +98,7 @@ def campaign_stands(record: CampaignRecord, figures: RollOutFigures | None) -> C
         closed=record.closed,
         known_days=record.known_until,
         missing=[_day(record, day) for day in record.missing_days],
-        money=money_of(record),
+        money=money_of(record, this_day),
         proposals=[proposal_stands(record, one) for one in record.proposals.values()],
         decisions=len(record.decisions),
         rollout=None if figures is None else _rollout(record.share, figures),

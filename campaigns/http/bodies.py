@@ -34,8 +34,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
         granted_base: What the days count: really spent where that is known, else committed.
         reserved_base: What the open proposal would spend on its days.
         left_base: What may still be granted.
-        overspent_base: By how much the days up to the last known one count more than the budget: platforms spent beyond
-            what was granted, and nothing can cut it any more.
+        overspent_base: By how much the days that are over count more than the budget: platforms spent beyond what was
+            granted, and nothing can cut it any more.
         regions: By region.
         channels: By channel.
     """

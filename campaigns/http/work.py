@@ -242,17 +242,17 @@ class CampaignWork:
         record = self._known(name)
         day, this_day = day_of(record, asked.date), self._this_day(record)
         done = self._decisions.decide(name, asked, day, allocator, this_day=this_day, kill=kill, actor=actor)
-        return done, arm_propensity(done.event), money_of(done.record)
+        return done, arm_propensity(done.event), money_of(done.record, this_day)
 
     def stands(self, name: str) -> CampaignStands:
         """Where a campaign stands."""
         record = self._known(name)
         if record.opened.decides == "plan":
-            return campaign_stands(record, None)
+            return campaign_stands(record, self._this_day(record), None)
         come = self._rewards.come(name)
         record = self._known(name)
         figures = roll_out_figures(record.decisions, self._rewards.of(record, come), record.share)
-        return campaign_stands(record, figures)
+        return campaign_stands(record, self._this_day(record), figures)
 
     def status(self, name: str) -> CampaignStatus:
         """How a campaign does; worked out once for as long as nothing happens and the day is the same."""
@@ -284,6 +284,9 @@ class CampaignWork:
         """Today as a day of a campaign's horizon; below 0 before it."""
         return (self._today(UTC) - record.scenario.start).days
 
+    def _money(self, record: CampaignRecord) -> Money:
+        return money_of(record, self._this_day(record))
+
     def _known(self, name: str) -> CampaignRecord:
         record = self._book.find(name) if is_name(name) else None
         if record is None:
@@ -304,7 +307,7 @@ class CampaignWork:
 
     def _written(self, record: CampaignRecord, number: int, happened: Happened, digest: bytes) -> Written:
         entry, _ = self._event(record.name, number, happened, digest)
-        return Written(campaign=record.name, event=number, receipt=_receipt(entry), money=money_of(record))
+        return Written(campaign=record.name, event=number, receipt=_receipt(entry), money=self._money(record))
 
     def _event(self, name: str, number: int, happened: Happened, digest: bytes) -> tuple[Entry, CampaignEntry]:
         """An event that answered a request, as it stands in the store.

@@ -150,10 +150,10 @@ def _tiles(status: Status, numbers: NumberFormat) -> tuple[TileText, ...]:
             meaning=f"of {numbers.money(money.budget_base)}",
         ),
         TileText(name="Committed ahead", figure=numbers.money(money.ahead_base)),
-        TileText(name="Free", figure=numbers.money(money.left_base)),
+        TileText(name="Free", figure=numbers.money(money.free_base)),
     ]
     if status.closed is not None:
-        tiles[1:] = [TileText(name="Left over", figure=numbers.money(money.left_base))]
+        tiles[1:] = [TileText(name="Left over", figure=numbers.money(money.free_base))]
     if status.outlook is not None:
         margin = status.outlook.margin_base
         tiles.append(

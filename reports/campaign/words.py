@@ -7,12 +7,14 @@ from xbopt.campaigns.advice.drift import LEAST_COUNTED, LEAST_DAYS, SPANS, Drift
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.advice.moves import Move, Reason, ReasonCode
 from xbopt.campaigns.advice.pace import LEAST_DAYS as LEAST_PACE_DAYS
+from xbopt.campaigns.advice.pace import RECENT_DAYS
 from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import Status
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.studies.kpis import WorldRange
 
+_CENT = 0.005
 _WIDE = 1.96
 _SEEN = 0.01
 """An error of the mean of this part of it is told."""
@@ -122,9 +124,11 @@ class CampaignWords:
     def status(self, status: Status) -> Iterator[str]:
         """Where a campaign stands: its money, what is ahead of it, then its alarms."""
         numbers, money = self.numbers, status.money
-        rest = f"{numbers.money(money.ahead_base)} committed for the days ahead, {numbers.money(money.left_base)} free"
+        rest = f"{numbers.money(money.ahead_base)} committed for the days ahead, {numbers.money(money.free_base)} free"
+        if money.wanted_base >= _CENT:
+            rest += f" ({numbers.money(money.wanted_base)} of it kept for the proposal that waits)"
         if status.closed is not None:
-            rest = f"{numbers.money(money.left_base)} left over" if status.today else "as far as anybody told"
+            rest = f"{numbers.money(money.free_base)} left over" if status.today else "as far as anybody told"
         yield (
             f"{status.campaign}, {self.known(status)}: {numbers.money(money.spent_base)} of "
             f"{numbers.money(money.budget_base)} spent, {rest}."
@@ -222,7 +226,10 @@ def _measured(words: CampaignWords, a: Alarm) -> str:
 def _paced(words: CampaignWords, a: Alarm) -> str:
     spent, planned = _money(words, a.figures["spent_base"]), _money(words, a.figures["planned_base"])
     pace = _share(words, a.figures["pace"])
-    return f"{_of(words, a)} spends {pace} of what it was granted ({spent} of {planned} so far)"
+    return (
+        f"{_of(words, a)} spends {pace} of what it is granted, on the last {RECENT_DAYS} told days; since it began "
+        f"{spent} of {planned}"
+    )
 
 
 def _moved(words: CampaignWords, a: Alarm, how: str) -> str:

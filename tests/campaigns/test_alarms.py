@@ -69,7 +69,7 @@ def test_money_and_results_are_those_of_the_books(market, clean):
     days = [day for day in standing.record.days.values() if day.day >= 0]
     money, results = clean.money, {(r.measure, r.region, r.source): r for r in clean.results}
     assert money.spent_base == pytest.approx(sum(day.figures["spend_base"].sum() for day in days))
-    assert money.spent_base + money.untold_base + money.ahead_base + money.left_base == pytest.approx(money.budget_base)
+    assert money.spent_base + money.untold_base + money.ahead_base + money.free_base == pytest.approx(money.budget_base)
     orders = sum(day.figures["orders"].sum() for day in days)
     assert results["orders", None, None].told == pytest.approx(orders)
     assert sum(results["orders", r, None].told for r in market.scenario.regions) == pytest.approx(orders)

@@ -159,7 +159,7 @@ def test_after_an_overspend_no_more_is_booked_than_is_left(desk: Desk) -> None:
     assert json.loads(booked.out)["asked_base"] == pytest.approx(may)
     status = json.loads(desk.ask("status", "spring", "--json", today=TENTH).out)
     assert status["money"]["ahead_base"] == pytest.approx(may)
-    assert status["money"]["left_base"] == pytest.approx(0.0, abs=1e-6)
+    assert status["money"]["free_base"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_keeps_the_limits_is_booked_as_it_was_committed(desk: Desk) -> None:
