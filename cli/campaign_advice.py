@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from xbopt.campaigns.standing import Standing
     from xbopt.core.decisions.policy import Policy
 
+_CENT = 0.005
+
 
 @app.command(name="status", epilog="Example: xbopt campaign status spring --store shop.db --report status.html")
 def status_command(
@@ -263,9 +265,13 @@ def close_command(
 ) -> None:
     """End a campaign: plan against actual, and its days as a panel for the next calibration. Actuals may still come."""
     need_campaigns()
+    import numpy as np
+
+    from xbopt.campaigns.books.bookings import beyond_grant
     from xbopt.campaigns.books.events import Closed
     from xbopt.campaigns.closing import plan_against_actual, write_panel
     from xbopt.campaigns.standing import Standing
+    from xbopt.reports.campaign.booking_words import booked_with
     from xbopt.reports.campaign.tables import plan_table
 
     check_outputs({"--panel": (panel, ".parquet")})
@@ -288,6 +294,8 @@ def close_command(
             if record.closed is None:
                 record = book.add(name, event, actor=actor)
     scenario = standing.scenario
+    first = record.open_from((asked - scenario.start).days)
+    running = beyond_grant(record, np.zeros(record.plan.spend_base.shape), first) if first < scenario.days else []
     table = None if found is None else plan_table(found, scenario)
     if as_json:
         heads = [] if table is None else [column.key for column in table.columns]
@@ -297,6 +305,9 @@ def close_command(
                 "closed": record.closed,
                 "currency": scenario.base_currency,
                 "known_days": standing.today,
+                "spent_base": record.ledger.known_spend_base,
+                "untold_base": 0.0 if found is None else found.untold_base,
+                "running_sheets": [{"platform": one.booking.platform, "said_base": one.said_base} for one in running],
                 "plan_against_actual": []
                 if table is None
                 else [dict(zip(heads, row, strict=True)) for row in table.rows],
@@ -308,6 +319,18 @@ def close_command(
     console.print(f"{name} is closed: {record.closed}.", markup=False)
     if table is not None:
         console.print(figures_table(table, numbers))
+    if found is not None and found.untold_base >= _CENT:
+        console.print(
+            f"{numbers.money(found.untold_base)} were granted on these days to channels and regions whose spend nobody "
+            "told; that is in none of these figures.",
+            markup=False,
+        )
+    for one in running:
+        console.print(
+            f"{booked_with(one.booking)} still says {numbers.money(one.said_base)} for the days to come: stop it "
+            "there; nothing else ends it.",
+            markup=False,
+        )
     if span is not None:
         from xbopt.calibration.fit.market_fit import LEAST_DAYS
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from xbopt.campaigns.booking.booking import Booking
     from xbopt.campaigns.books.events import BookedLine
     from xbopt.campaigns.books.record import CampaignRecord
-    from xbopt.campaigns.standing import Standing
     from xbopt.core.decisions.planned_days import PlannedDays
 
 PLAN = "plan"
@@ -46,6 +45,7 @@ def book_days(
     if platform == "formats":
         _tell_formats(as_json=as_json)
         return
+    from xbopt.campaigns.advice.days_ahead import carried_on, may_go_out
     from xbopt.campaigns.advice.gain import gains_of
     from xbopt.campaigns.booking.account import account_of
     from xbopt.campaigns.booking.booking import write_sheets
@@ -64,7 +64,8 @@ def book_days(
     with campaigns_of(store) as book:
         standing = Standing(book.load(name))
         record, scenario = standing.record, standing.scenario
-        days = _days_of(standing, proposal, (today - scenario.start).days)
+        carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
+        days = _days_of(record, carry, proposal, (today - scenario.start).days)
         rows = None if mapping is None else read_mapping(mapping)
         told = read_export(template, booking_platform(platform)).currencies if template is not None else ()
         account = account_of(
@@ -91,7 +92,8 @@ def book_days(
             again=again,
             lines=_lines_of(made),
         )
-        replaced, beyond = check_booking(record, event), beyond_grant(record, event)
+        replaced = check_booking(record, event)
+        beyond = beyond_grant(record, may_go_out(record, carry), days.first_day, event)
         plan, whole = record.plan, made.carried_out(days)
         with stage_bar(quiet=as_json) as on_progress:
             on_progress("playing what will be booked", 0, 0)
@@ -136,17 +138,24 @@ def _create(folder: Path) -> None:
         raise UsageError(f"The folder {folder} cannot be created ({error.strerror}).") from error
 
 
-def _days_of(standing: "Standing", proposal: str, this_day: int) -> "PlannedDays":
+def _days_of(record: "CampaignRecord", carry: "PlannedDays", proposal: str, this_day: int) -> "PlannedDays":
     """The days to be booked that are not over, with the money that may still go out on them.
+
+    Args:
+        record: The campaign.
+        carry: Its rest as `carried_on` gives it.
+        proposal: What is to be booked.
+        this_day: Today by the calendar, as a day of the horizon.
 
     Raises:
         CampaignError: The campaign is closed, the proposal is not approved, its days are over, or nothing is left for
             them.
     """
-    from xbopt.campaigns.advice.days_ahead import carried_on, still_granted, whole_plan
+    from xbopt.campaigns.advice.days_ahead import may_go_out, still_granted, whole_plan
+    from xbopt.campaigns.books.bookings import beyond_grant
     from xbopt.core.decisions.planned_days import PlannedDays
+    from xbopt.reports.campaign.booking_words import booked_with
 
-    record = standing.record
     if record.closed is not None:
         raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is booked any more.")
     first = record.open_from(this_day)
@@ -162,12 +171,15 @@ def _days_of(standing: "Standing", proposal: str, this_day: int) -> "PlannedDays
         first, end = max(first, found.days.first_day), found.days.end_day
     if first >= end:
         raise CampaignError(f"All days of {proposal} are over; there is nothing left to book.")
-    carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
     days = PlannedDays.of(whole_plan(record, still_granted(record, carry)), first, end)
     if not days.spend_base.any():
         raise CampaignError(
             f"No money may go out on the days of {proposal}: none is committed for them, or none is left. "
             f"xbopt campaign status {record.name} says what there is."
+            + "".join(
+                f" {booked_with(one.booking)} still says {one.said_base:,.2f} for the days ahead: stop it there."
+                for one in beyond_grant(record, may_go_out(record, carry), first)
+            )
         )
     return days
 

@@ -20,6 +20,7 @@ AlarmCode = Literal[
     "actuals_late",
     "out_of_range",
     "proposal_waits",
+    "sheets_beyond",
 ]
 AdviceCode = Literal[
     "lower_budgets",
@@ -34,6 +35,7 @@ AdviceCode = Literal[
     "tell_actuals",
     "correct_file",
     "approve",
+    "stop_sheets",
 ]
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
@@ -49,7 +51,7 @@ class Alarm:
         severity: How grave.
         region: Of which region; None for all.
         channel: Of which channel, or ``organic``; None for all.
-        measure: Of which figure; empty where it is about money.
+        measure: Of which figure, or the platform of sheets; empty where it is about money.
         figures: Numbers by name: money in base currency, days from 0.
         advice: What to do.
         worth_base: What doing it brings to the end of the campaign in the mean over worlds, base currency; None where

@@ -13,20 +13,21 @@ import numpy as np
 from xbopt.campaigns.advice.alarm import SEVERITIES, AdviceCode, Alarm
 from xbopt.campaigns.advice.data_alarms import level_of, missing_data
 from xbopt.campaigns.advice.day_sums import DaySums
-from xbopt.campaigns.advice.days_ahead import carried_on, whole_plan
+from xbopt.campaigns.advice.days_ahead import carried_on, may_go_out, whole_plan
 from xbopt.campaigns.advice.drift import SPANS, Drift, drifts
 from xbopt.campaigns.advice.gain import gains_of
 from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, overspending, spending_nothing
 from xbopt.campaigns.advice.outlook import Outlook
 from xbopt.campaigns.advice.pace import Pace
 from xbopt.campaigns.advice.proposal import ProposalFigures, propose
+from xbopt.campaigns.books.bookings import beyond_grant
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.planned_days import PlannedDays
 
 _MOST_VALUED = 3
 _LIKELY = 0.5
-_OF_CLOSED: tuple[AdviceCode, ...] = ("tell_missing", "check_currency")
-"""What can still be done when a campaign is closed: its days can be told and corrected."""
+_OF_CLOSED: tuple[AdviceCode, ...] = ("tell_missing", "check_currency", "stop_sheets")
+"""What can still be done when a campaign is closed: its days can be told and corrected, and what runs on stopped."""
 
 
 def alarms_of(
@@ -58,6 +59,7 @@ def alarms_of(
         *_stock(outlook),
         *missing_data(standing, this_day),
         *_waiting(standing, this_day),
+        *_sheets(standing, this_day),
     ]
     if standing.record.closed is not None:
         found = [alarm for alarm in found if alarm.advice in _OF_CLOSED]
@@ -141,6 +143,26 @@ def _waiting(standing: Standing, this_day: int | None) -> list[Alarm]:
             figures={"first_day": float(waits.days.first_day), "days_since": float(since)},
             worth_base=_said_worth(waits.figures) if can_be else None,
         )
+    ]
+
+
+def _sheets(standing: Standing, this_day: int | None) -> list[Alarm]:
+    """Budgets that stand at platforms and say more than may go out on the days ahead."""
+    record, first = standing.record, standing.record.open_from(this_day)
+    if first >= standing.scenario.days or not record.bookings:
+        return []
+    may = np.zeros(record.plan.spend_base.shape)
+    if record.closed is None:
+        may = may_go_out(record, carried_on(record, standing.market, standing.tracked.state, standing.today))
+    return [
+        Alarm(
+            code="sheets_beyond",
+            severity="critical" if record.closed is not None else "warning",
+            advice="stop_sheets" if record.closed is not None or not may[first:].any() else "book_again",
+            measure=one.booking.platform,
+            figures={"said_base": one.said_base, "more_base": one.more_base},
+        )
+        for one in beyond_grant(record, may, first)
     ]
 
 

@@ -103,6 +103,13 @@ def still_granted(record: CampaignRecord, carry: PlannedDays) -> PlannedDays:
     return replace(carry, spend_base=spend)
 
 
+def may_go_out(record: CampaignRecord, carry: PlannedDays) -> FloatArray:
+    """`still_granted` of all days of the campaign ``(T, R, S, C)``; 0 on those before."""
+    days = np.zeros(record.plan.spend_base.shape)
+    days[carry.first_day : carry.end_day] = still_granted(record, carry).spend_base
+    return days
+
+
 def free_ledger(record: CampaignRecord, first_day: int, end_day: int) -> Remaining:
     """What days may spend together if the proposal that waits gives way."""
     return record.ledger.without_reserved().remaining(first_day, end_day)

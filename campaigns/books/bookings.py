@@ -20,6 +20,7 @@ _WHOLE = 1.0 + 1e-6
 _STALE = 0.01
 """Days of a sheet with the mean day differ from those of the plan; what is over by less is no other plan."""
 
+_CENT = 0.005
 _MOST_TOLD = 5
 
 
@@ -135,24 +136,45 @@ def _ways_out(earlier: InForce, booking: Booked, twice: BoolArray) -> str:
     )
 
 
-def beyond_grant(record: CampaignRecord, booking: Booked) -> list[tuple[Booked, float]]:
-    """Sheets beside a booking that say more than is granted by now, from its first day on, and by how much.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeyondGrant:
+    """Sheets in force that say more than may go out.
 
-    A new plan grants other money; sheets of an older one spend theirs until they are made anew.
-
-    Returns:
-        The sheets, and base currency.
+    Attributes:
+        booking: The sheets.
+        said_base: What they say for the days ahead, base currency.
+        more_base: By how much that is more.
     """
-    first, committed = booking.days.first_day, record.ledger.committed_base
-    found: list[tuple[Booked, float]] = []
-    for one in _without(in_force(record), booking, record)[0]:
-        days, said, part = one.booking.days.days(), np.zeros(committed.shape), one.part
+
+    booking: Booked
+    said_base: float
+    more_base: float
+
+
+def beyond_grant(
+    record: CampaignRecord, may_base: FloatArray, first_day: int, booking: Booked | None = None
+) -> list[BeyondGrant]:
+    """Sheets in force that say more than may go out by now.
+
+    A new plan grants other money, and what was overspent is cut off the days ahead; sheets of before spend theirs
+    until they are made anew, or somebody stops them.
+
+    Args:
+        record: The campaign.
+        may_base: What may still go out ``(T, R, S, C)``; days before the first do not count.
+        first_day: The first of the days ahead.
+        booking: Sheets that take the place of others, and are right themselves; None for none.
+    """
+    kept = in_force(record)
+    found: list[BeyondGrant] = []
+    for one in kept if booking is None else _without(kept, booking, record)[0]:
+        days, said, part = one.booking.days.days(), np.zeros(may_base.shape), one.part
         said[days.first_day : days.end_day] = days.spend_base
         whole = one.share.sum(axis=0)
-        said = (said * np.where(part > 0.0, part / np.where(whole > 0.0, whole, 1.0), 0.0))[first:]
-        more = float(said.sum() - (part * committed)[first:].sum())
-        if more > _STALE * float(said.sum()):
-            found.append((one.booking, more))
+        said = (said * np.where(part > 0.0, part / np.where(whole > 0.0, whole, 1.0), 0.0))[first_day:]
+        more = float(said.sum() - (part * may_base)[first_day:].sum())
+        if more > max(_STALE * float(said.sum()), _CENT):
+            found.append(BeyondGrant(booking=one.booking, said_base=float(said.sum()), more_base=more))
     return found
 
 

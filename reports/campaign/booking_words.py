@@ -13,7 +13,7 @@ from xbopt.campaigns.booking.booking import Booking
 from xbopt.campaigns.booking.check_row import CheckCode, CheckRow
 from xbopt.campaigns.booking.export_table import as_text
 from xbopt.campaigns.booking.platform import BookingPlatform
-from xbopt.campaigns.books.bookings import Replaced
+from xbopt.campaigns.books.bookings import BeyondGrant, Replaced
 from xbopt.campaigns.books.events import Booked
 from xbopt.imports.profile import EVIDENCE_MEANS
 from xbopt.reports.campaign.words import CampaignWords
@@ -90,7 +90,7 @@ def booked_sentences(
     words: CampaignWords,
     *,
     replaced: Sequence[Replaced] = (),
-    beyond: Sequence[tuple[Booked, float]] = (),
+    beyond: Sequence[BeyondGrant] = (),
     goes_on: int | None = None,
 ) -> tuple[str, ...]:
     """What was booked, what that is worth against the plan, and what to know before the sheets are uploaded.
@@ -100,7 +100,7 @@ def booked_sentences(
         gains: Of what will be done over the plan; None where it was not worked out.
         words: The campaign's.
         replaced: Earlier bookings that these sheets take the place of.
-        beyond: Earlier bookings that say more than is granted by now, and by how much, base currency.
+        beyond: Earlier bookings that say more than may go out by now.
         goes_on: The day after the last that was booked, where the plan spends on through this platform; else None.
     """
     money = words.numbers
@@ -113,8 +113,9 @@ def booked_sentences(
     # Sheets of the same name from several bookings are told once.
     said += dict.fromkeys(_instead(one, booking.platform.id) for one in replaced)
     said += [
-        f"{_booked_with(one)} still says {money.money(more)} more than is granted by now: book that anew as well."
-        for one, more in beyond
+        f"{booked_with(one.booking)} still says {money.money(one.more_base)} more than may go out: book that anew as "
+        "well."
+        for one in beyond
     ]
     if goes_on is not None:
         said.append(
@@ -137,7 +138,7 @@ def booked_gain(gain: Gain, words: CampaignWords) -> str:
 
 def _instead(earlier: Replaced, platform: str) -> str:
     """What becomes of earlier sheets for the same cells and days."""
-    said = f"{_booked_with(earlier.booking)} gives way to these sheets on the same days"
+    said = f"{booked_with(earlier.booking)} gives way to these sheets on the same days"
     if earlier.booking.platform != platform:
         return f"{said}: stop it there, or the money is spent twice."
     if earlier.not_written:
@@ -148,7 +149,8 @@ def _instead(earlier: Replaced, platform: str) -> str:
     return f"{said}."
 
 
-def _booked_with(earlier: Booked) -> str:
+def booked_with(earlier: Booked) -> str:
+    """Earlier sheets by platform and files."""
     return f"What was booked with {earlier.platform} ({', '.join(one.name for one in earlier.files)})"
 
 
@@ -158,7 +160,7 @@ def booking_json(
     difference_base: float,
     *,
     replaced: Sequence[Replaced] = (),
-    beyond: Sequence[tuple[Booked, float]] = (),
+    beyond: Sequence[BeyondGrant] = (),
     goes_on: int | None = None,
 ) -> dict[str, object]:
     """What ``xbopt campaign book --json`` prints, but for the files."""
@@ -172,7 +174,9 @@ def booking_json(
         "base_per_unit": booking.account.base_per_unit,
         "replaced": list(dict.fromkeys(one.booking.platform for one in replaced)),
         "not_written": list(dict.fromkeys(name for one in replaced for name in one.not_written)),
-        "beyond_grant": [{"platform": one.platform, "more_base": more} for one, more in beyond],
+        "beyond_grant": [
+            {"platform": one.booking.platform, "said_base": one.said_base, "more_base": one.more_base} for one in beyond
+        ],
         "goes_on": goes_on,
         "gain": None if gains is None else asdict(gains.reward),
         "cells": [{**asdict(row), "first": str(row.first), "last": str(row.last)} for row in booking.check],

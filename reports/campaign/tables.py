@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from xbopt.campaigns.advice.proposal import ProposalFigures
 from xbopt.campaigns.advice.status import LearntMeasure, Status
-from xbopt.campaigns.closing import PlanAgainstActual
-from xbopt.core.arrays import FloatArray
+from xbopt.campaigns.closing import Compared, PlanAgainstActual
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.campaign.words import CampaignWords
 from xbopt.reports.kit.figures import Column, Table, Value
@@ -143,19 +142,18 @@ def plan_table(found: PlanAgainstActual, scenario: Scenario) -> Table:
     rows: list[tuple[Value, ...]] = []
     units: list[Unit] = []
 
-    def add(what: str, names: tuple[str, ...], planned: FloatArray, came: FloatArray, unit: Unit) -> None:
-        for n, name in enumerate((*names, _ALL)):
-            plan = float(planned.sum() if n == len(names) else planned[n])
-            actual = float(came.sum() if n == len(names) else came[n])
+    def add(what: str, names: tuple[str, ...], of: Compared, unit: Unit) -> None:
+        places = [*zip(names, of.planned.tolist(), of.came.tolist(), strict=True), (_ALL, of.all_planned, of.all_came)]
+        for name, plan, actual in places:
             rows.append((what, name, plan, actual, actual - plan))
             units.append(unit)
 
-    add("Spend", scenario.channels, found.planned_spend_by_channel, found.spend_by_channel, "money")
-    add("Spend", scenario.regions, found.planned_spend_by_region, found.spend_by_region, "money")
-    if found.orders_known:
-        add("Orders", scenario.regions, found.planned_orders, found.orders, "count")
-    if found.sales_known:
-        add("Net revenue", scenario.regions, found.planned_sales, found.sales, "money")
+    add("Spend by channel", scenario.channels, found.spend_by_channel, "money")
+    add("Spend by region", scenario.regions, found.spend_by_region, "money")
+    if found.orders.days:
+        add("Orders", scenario.regions, found.orders, "count")
+    if found.sales_base.days:
+        add("Net revenue", scenario.regions, found.sales_base, "money")
     return Table(
         key="plan_against_actual",
         title="Plan against actual",
@@ -167,7 +165,7 @@ def plan_table(found: PlanAgainstActual, scenario: Scenario) -> Table:
             Column("difference", "Difference", "number"),
         ),
         rows=tuple(rows),
-        note="Plan: as it was when the campaign began, with what the model expected of it. Net revenue is less refunds "
-        "to be expected.",
+        note="Plan: as it was when the campaign began, with what the model expected of it, over the days and places of "
+        "which the figure was told. Net revenue is less refunds to be expected.",
         row_units=tuple(units),
     )

@@ -45,6 +45,7 @@ _ADVICE: Mapping[AdviceCode, str] = {
     "order_stock": "order stock, or stop media there before it is gone",
     "tell_missing": "xbopt campaign actuals with the missing files, or --off where nothing happened",
     "tell_actuals": "xbopt campaign actuals with the exports of the days since",
+    "stop_sheets": "lower or stop them at the platform by hand; nothing else ends them",
     "correct_file": "correct the file and tell the day again; until then it counts as not told",
     "approve": "xbopt campaign approve, or propose anew",
 }
@@ -285,6 +286,10 @@ _ALARMS: Mapping[AlarmCode, Callable[[CampaignWords, Alarm], str]] = {
     ),
     "out_of_range": lambda w, a: (
         f"{_FIGURES.get(a.measure, a.measure)} of {w.day(a.figures['day'])} was told as what it cannot be"
+    ),
+    "sheets_beyond": lambda w, a: (
+        f"sheets for {a.measure} that were handed out say {_money(w, a.figures['said_base'])} for the days ahead, "
+        f"{_money(w, a.figures['more_base'])} more than may go out"
     ),
     "proposal_waits": lambda w, a: (
         f"a proposal from {w.day(a.figures['first_day'])} on waits for approval"

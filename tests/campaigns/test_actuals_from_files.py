@@ -276,6 +276,16 @@ def test_a_channel_that_only_a_word_speaks_for_is_told(scenario: Scenario) -> No
     assert not days_of_tables(media({**row, "channel": "search"}), scenario, nothing(scenario)).notes
 
 
+def test_no_day_that_is_not_over_is_taken_whatever_was_said(book: CampaignBook, scenario: Scenario) -> None:
+    """`until` can only leave days out; what is said to be off tomorrow would give away tomorrow's money."""
+    off = [Span(source="google_ads", first=scenario.start, last=scenario.date_of(scenario.days - 1))]
+    record, today = book.load("spring"), scenario.date_of(10)
+    with pytest.raises(UsageError, match="is not over yet"):
+        read_actuals([], record, off=off, until=today, today=today)
+    assert max(told(read_actuals([], record, off=off, today=today))) == 9
+    assert max(told(read_actuals([], record, off=off, until=scenario.date_of(4), today=today))) == 4
+
+
 def test_off_needs_no_file_and_tells_of_spend_on_its_days(
     scenario: Scenario, book: CampaignBook, tmp_path: Path
 ) -> None:
@@ -300,4 +310,4 @@ def test_a_split_that_was_assumed_is_marked_and_no_figure_of_a_region(scenario: 
     assert record.ledger.by_region[0].tolist() == [False, True, True]
     assert record.ledger.known_spend_base == pytest.approx(89.0)  # e-mail was granted, and nobody told it
     assert record.ledger.counted_base[0].sum() > 89.0
-    assert np.isnan(plan_against_actual(Standing(record)).spend_by_region).all()
+    assert np.isnan(plan_against_actual(Standing(record)).spend_by_region.came).all()

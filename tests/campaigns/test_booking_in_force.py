@@ -166,7 +166,7 @@ def test_what_is_left_of_old_sheets_counts_by_its_part(desk: Desk) -> None:
     """Half of the cell is written again; the other half says no more than is granted."""
     halves = [msgspec.structs.replace(line, share=[0.5]) for line in (A, B)]
     record = with_bookings(desk, booked(desk, *halves))
-    assert beyond_grant(record, booked(desk, halves[1])) == []
+    assert beyond_grant(record, record.ledger.committed_base, 0, booked(desk, halves[1])) == []
 
 
 def test_an_identifier_tells_lines_of_one_name_apart(desk: Desk) -> None:

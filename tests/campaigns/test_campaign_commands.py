@@ -162,6 +162,30 @@ def test_after_an_overspend_no_more_is_booked_than_is_left(desk: Desk) -> None:
     assert status["money"]["free_base"] == pytest.approx(0.0, abs=1e-6)
 
 
+def test_sheets_that_say_more_than_may_go_out_are_told_by_all_who_look(desk: Desk) -> None:
+    """What was overspent is cut off the days ahead; the platforms do not know of it."""
+    limits = desk.market.scenario.limits
+    whole = ("csv", "--currency", "EUR", "--json")
+    said = json.loads(desk.book("plan", *whole).out)["booked_base"]
+    desk.spend(10, 0.08 * limits.total_base)
+    status = json.loads(desk.ask("status", "spring", "--json", today=TENTH).out)
+    [alarm] = [one for one in status["alarms"] if one["code"] == "sheets_beyond"]
+    ahead = said * 18.0 / 28.0
+    assert alarm["figures"]["said_base"] == pytest.approx(ahead)
+    assert alarm["figures"]["more_base"] == pytest.approx(ahead - 0.2 * limits.total_base)
+    assert alarm["advice"] == "book_again"
+    desk.spend(11, 0.1 * limits.total_base)
+    spent = desk.book("plan", "csv", "--currency", "EUR", today="2026-10-16")
+    assert spent.code != 0
+    assert "What was booked with csv" in spent.err
+    assert "stop it there" in " ".join(spent.err.split())
+    closed = json.loads(desk.ask("close", "spring", "--early", "--json", today="2026-10-16").out)
+    [running] = closed["running_sheets"]
+    assert running["said_base"] == pytest.approx(said * 17.0 / 28.0)
+    status = json.loads(desk.ask("status", "spring", "--json", today="2026-10-16").out)
+    assert [one["advice"] for one in status["alarms"] if one["code"] == "sheets_beyond"] == ["stop_sheets"]
+
+
 def test_what_keeps_the_limits_is_booked_as_it_was_committed(desk: Desk) -> None:
     standing = Standing(desk.record, worlds=8)
     carry = carried_on(standing.record, standing.market, standing.tracked.state, 0)
