@@ -17,6 +17,8 @@ NoteCode = Literal[
     "by_kind",
     "off_with_spend",
     "alike_rows",
+    "margins_differ",
+    "margins_multiplied",
     "off_to_come",
     "no_account",
     "account_named",
@@ -35,6 +37,10 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "by_kind": "{what}, by a word in the name; --channels says otherwise.",
     "off_with_spend": "{what} was said to be off, and the files tell spend on {count:,} of these days; that counts.",
     "alike_rows": "{what}",
+    "margins_differ": "{what}: two tables of the same money differ by {count:,} per cent in all, so one of them is not "
+    "complete. What one has more of a day counts, as of no country; where the other one is right, tell that alone.",
+    "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
+    "were shared over its countries.",
     "off_to_come": "{what} reaches into days that are not over, so {count:,} days were left out.",
     "no_account": "The files name no account of {what}; they are read as the one that told before.",
     "account_named": "{what} is read as the account that told before without a name.",
