@@ -71,7 +71,8 @@ def _with_unknown_countries(rows: pl.DataFrame) -> pl.DataFrame:
     told = [pl.col("margin").is_in([part]).any() for part in parts]
     mixed = rows.filter(pl.col("file").is_not_null()).group_by(*by).agg(pl.all_horizontal(told).alias("_mixed"))
     totals = days.group_by(*by).agg((pl.all_horizontal(alike).all() & counted).alias("_totals"))
-    known = rows.join(mixed, on=by, how="left").join(totals, on=by, how="left")
+    known = rows.join(mixed, on=by, how="left", maintain_order="left")
+    known = known.join(totals, on=by, how="left", maintain_order="left")
     own = (pl.col("margin") == "campaign") & pl.col("_mixed") & ~pl.col("_totals")
     margin = pl.when(own).then(pl.lit("country")).otherwise("margin").alias("margin")
     return known.with_columns(margin).drop("_mixed", "_totals", "file")

@@ -39,6 +39,8 @@ def read_media(reading: Reading, committed_base: FloatArray, chosen: Mapping[str
         inside = reading.on_days(reading.converted(media, ("spend",)))
         if not inside.is_empty():
             own = _by_source(inside)
+            for source, rows in own:
+                reading.told_in(source, rows)
             cells = {source: media_cells(rows) for source, rows in own}
             for source, of_account in cells.items():
                 for code, _, count in of_account.notes:
