@@ -13,10 +13,11 @@ import numpy as np
 
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.campaigns.actuals.actual_day import ActualDay
+from xbopt.campaigns.actuals.alike import says_the_same
 from xbopt.campaigns.actuals.from_tables import days_of_tables
-from xbopt.campaigns.actuals.notes import ActualsNote
+from xbopt.campaigns.actuals.notes import ActualsNote, NoteCode
 from xbopt.campaigns.actuals.reading import LastDay
-from xbopt.campaigns.actuals.sources import named_as_before
+from xbopt.campaigns.actuals.sources import check_apart, named_as_before
 from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
 from xbopt.campaigns.books.record import CampaignRecord
@@ -24,16 +25,22 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CampaignError, UsageError
 from xbopt.imports.coverage import Span
 from xbopt.imports.data_folder import DataFolder, read_data_folder
+from xbopt.imports.engine.other_names import SAME_FIGURES
 from xbopt.imports.engine.run import import_files
-from xbopt.imports.provenance import FileRecord
+from xbopt.imports.provenance import FileRecord, source_name
 from xbopt.imports.steps.step import Prices
 
 if TYPE_CHECKING:
     import polars as pl
 
-_ALIKE = ("rows_alike",)
-"""Notes of an import that a reader of actuals has to know as well: money may count twice."""
+_TOLD_ON: Mapping[str, NoteCode] = {
+    "rows_alike": "alike_rows",
+    "unread_cells": "unread_cells",
+    "no_money": "no_money",
+}
+"""Notes of an import that a reader of actuals has to know as well: money may count twice, or not at all."""
 _SHOWN = ("spend_base", "orders", "net_sales_base")
+_OFF_NOTES: Mapping[str, NoteCode] = {"spend_base": "off_with_spend", "orders": "off_with_orders"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,16 @@ class ChangedDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedSource:
+    """A source of which files tell otherwise what it told before: days, and its own figures of them, summed."""
+
+    source: str
+    days: int
+    before: Mapping[str, float]
+    now: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewActuals:
     """What files tell a campaign that it did not know.
 
@@ -75,6 +92,7 @@ class NewActuals:
         corrected: Days of which a source says something other than before.
         unchanged: Days that are told as they were.
         sources: Accounts and shops that the files are of.
+        replaced: Those of them whose figures took the place of what they told before.
         notes: What to know of the reading.
     """
 
@@ -84,6 +102,7 @@ class NewActuals:
     corrected: tuple[ChangedDay, ...]
     unchanged: tuple[int, ...]
     sources: tuple[str, ...]
+    replaced: tuple[ReplacedSource, ...]
     notes: tuple[ActualsNote, ...]
 
 
@@ -138,19 +157,27 @@ def read_actuals(
             records = [one for source in folder.provenance for one in source.files]
             read += [one for one in records if one.sha256 not in known]
             alike = [
-                ActualsNote(code="alike_rows", what=f"{one.file}: {note.message}", count=note.rows)
+                ActualsNote(code=_TOLD_ON[note.code], what=f"{one.file}: {note.message}", count=note.rows)
                 for one in records
                 for note in one.notes
-                if note.code in _ALIKE
+                if note.code in _TOLD_ON
             ]
             tables, _ = tables_of(folder)
     found = days_of_tables(
         tables, record.scenario, record.ledger.committed_base, channels=channels, shop=given.account or "", off=off,
         last_day=_last_day(until, yesterday),
     )  # fmt: skip
-    days, same = named_as_before(found.days, record.known.tellings, record.name)
+    several = SAME_FIGURES in given.accept
+    if not several:
+        check_apart(found.days)
+    days, same = named_as_before(found.days, record.known.tellings, record.name, accepts_alike=several)
+    came_from = {
+        (now.day, now.source): found.files.get((was.day, was.source), frozenset())
+        for was, now in zip(found.days, days, strict=True)
+    }
     told = [ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read) for one in read]
-    return compared(days, record, files=told, notes=(*found.notes, *alike, *same, *_off_with_spend(days, record)))
+    notes = (*found.notes, *alike, *same, *_off_although_told(days, record))
+    return compared(days, record, files=told, came_from=came_from, notes=notes)
 
 
 def _last_day(until: date | None, yesterday: date | None) -> LastDay:
@@ -182,19 +209,24 @@ def _yesterday_in(zone: str) -> date:
     return datetime.now(UTC).astimezone(there).date() - timedelta(days=1)
 
 
-def _off_with_spend(days: Sequence[ActualDay], record: CampaignRecord) -> list[ActualsNote]:
-    """What was told before of days on which a platform is said to have been off; it counts."""
-    found: dict[str, int] = {}
+def _off_although_told(days: Sequence[ActualDay], record: CampaignRecord) -> list[ActualsNote]:
+    """What was told before of days on which a platform or the shop is said to have been off; it counts."""
+    found: dict[tuple[NoteCode, str], int] = {}
     for told in days:
         before = record.days.get(told.day)
-        off = told.figures.get("spend_base")
-        if not told.source.startswith(OFF) or off is None or before is None or "spend_base" not in before.figures:
+        if not told.source.startswith(OFF) or before is None:
             continue
-        spent = np.nan_to_num(before.figures["spend_base"])
-        if spent.shape[-1] == off.shape[-1] and spent[..., ~np.isnan(off).all(axis=(0, 1))].sum() > 0.0:
-            name = told.source.removeprefix(OFF)
-            found[name] = found.get(name, 0) + 1
-    return [ActualsNote(code="off_with_spend", what=name, count=count) for name, count in found.items()]
+        for figure, code in _OFF_NOTES.items():
+            off, was = told.figures.get(figure), before.figures.get(figure)
+            if off is None or was is None:
+                continue
+            known = np.nan_to_num(was)
+            if figure == "spend_base":
+                known = known[..., ~np.isnan(off).all(axis=(0, 1))] if known.shape[-1] == off.shape[-1] else known[:0]
+            if known.sum() > 0.0:
+                name = told.source.removeprefix(OFF)
+                found[code, name] = found.get((code, name), 0) + 1
+    return [ActualsNote(code=code, what=name, count=count) for (code, name), count in found.items()]
 
 
 def compared(
@@ -202,12 +234,20 @@ def compared(
     record: CampaignRecord,
     *,
     files: Sequence[ToldFile] = (),
+    came_from: Mapping[tuple[int, str], frozenset[str]] | None = None,
     notes: Sequence[ActualsNote] = (),
 ) -> NewActuals:
     """What some days tell a campaign that it did not know.
 
+    Args:
+        days: What files tell, of each day one for each source.
+        record: The campaign.
+        files: The files.
+        came_from: By day and source, the files that tell it, as their rows are named; all of them where left out.
+        notes: What to know of the reading.
+
     Raises:
-        CampaignError: A figure holds what cannot be.
+        CampaignError: A figure holds what cannot be, or files that were told before say otherwise now.
     """
     for told in days:
         try:
@@ -220,6 +260,7 @@ def compared(
     corrected: list[ChangedDay] = []
     unchanged: list[int] = []
     taken: list[bytes] = []
+    replaced: dict[str, list[tuple[Mapping[str, float], Mapping[str, float]]]] = {}
     known = record.known.tellings
     for day, parts in groupby(sorted(days, key=lambda one: one.day), key=lambda one: one.day):
         after, changed, kept = known, False, len(taken)
@@ -231,12 +272,16 @@ def compared(
                 raise CampaignError(f"{record.scenario.date_of(day)}: {error} Nothing was taken.") from error
             now = after.of(day, told.source)
             assert now is not None, "it was just told"
-            if before is not None and now.to_bytes() == before.to_bytes():
+            if before is not None and says_the_same(before, now):
                 continue
-            if before is not None:
-                _check_said_alike(files, record)
             taken.append(told.to_bytes())
-            changed = changed or (before is not None and not _only_adds(before, now))
+            if before is None:
+                continue
+            own = None if came_from is None else came_from.get((day, told.source), frozenset())
+            _check_told_files(day, told.source, [f for f in files if own is None or _rows_of(f) in own], files, record)
+            if not _only_adds(before, now):
+                changed = True
+                replaced.setdefault(told.source, []).append((_sums(before), _sums(now)))
         earlier, whole = record.days.get(day), after.day(day)
         assert whole is not None, "something was told"
         if len(taken) == kept:
@@ -257,23 +302,62 @@ def compared(
         corrected=tuple(corrected),
         unchanged=tuple(unchanged),
         sources=tuple(sorted({one.source.rstrip("/") for one in days if one.source})),
+        replaced=tuple(
+            ReplacedSource(
+                source=source.rstrip("/"),
+                days=len(pairs),
+                before=_total([was for was, _ in pairs]),
+                now=_total([now for _, now in pairs]),
+            )
+            for source, pairs in sorted(replaced.items())
+        ),
         notes=tuple(notes),
     )
 
 
-def _check_said_alike(files: Sequence[ToldFile], record: CampaignRecord) -> None:
-    """Refuse files that were all told before and say otherwise now, so that other answers move what they tell.
+def _rows_of(file: ToldFile) -> str:
+    """What rows of a file have as their source."""
+    return source_name(file.profile, file.sha256)
+
+
+def _check_told_files(
+    day: int, source: str, own: Sequence[ToldFile], files: Sequence[ToldFile], record: CampaignRecord
+) -> None:
+    """Refuse to correct a day from files that were told before: they are older than what is known, or read otherwise.
+
+    Args:
+        day: The day.
+        source: Who tells it.
+        own: The files that it is told in.
+        files: All files of the call.
+        record: The campaign.
 
     Raises:
-        CampaignError: They do.
+        CampaignError: Others told the day since, or the files say otherwise what they said then.
     """
-    told = {sha: number for number, own in record.known.files.items() for sha in own}
-    if files and all(one.sha256 in told for one in files):
-        events = ", ".join(map(str, sorted({told[one.sha256] for one in files})))
+    known = record.known
+    again = [one for one in own if any(one.sha256 in told for told in known.files.values())]
+    told_by = [n for n, days in known.events.items() if any((one.day, one.source) == (day, source) for one in days)]
+    if not again or not told_by:
+        return
+    last = told_by[-1]
+    then = known.files.get(last, frozenset())
+    here = {one.sha256 for one in files}
+    absent = ", ".join({one.sha256: one.name for one in record.files if one.sha256 in then - here}.values())
+    old = [one.name for one in again if one.sha256 not in then]
+    back = f"xbopt campaign withdraw {record.name} {last}"
+    if old and not (then and then <= here):
         raise CampaignError(
-            f"{', '.join(one.name for one in files)} was told before (event {events}) and reads otherwise now, as with "
-            "other channels, countries or rates: both would count. Nothing was taken. Withdraw that first (xbopt "
-            f"campaign withdraw {record.name} {events.partition(',')[0]}), and tell it again."
+            f"{', '.join(old)} was told before, and event {last}{f' ({absent})' if absent else ''} told "
+            f"{record.scenario.date_of(day)} of {source.rstrip('/')} since, otherwise: it is an older export. Nothing "
+            "was taken. Leave it out" + (f", or tell it together with {absent}." if absent else ".")
+        )
+    if not old and len(again) == len(own):
+        why = f"without {absent}, or with" if absent else "as with"
+        raise CampaignError(
+            f"{', '.join(one.name for one in again)} was told before (event {last}) and reads otherwise now, {why} "
+            f"other channels, countries or rates. Nothing was taken. Tell it as before, or withdraw that first ({back})"
+            " and tell it again."
         )
 
 
@@ -290,3 +374,7 @@ def _only_adds(before: ActualDay, after: ActualDay) -> bool:
 def _sums(day: ActualDay) -> Mapping[str, float]:
     figures: Mapping[str, FloatArray] = day.figures
     return {name: float(np.nansum(figures[name])) for name in _SHOWN if name in figures}
+
+
+def _total(sums: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    return {name: sum(one[name] for one in sums if name in one) for name in _SHOWN if any(name in one for one in sums)}

@@ -124,17 +124,17 @@ def withdraw_command(
     with campaigns_of(store, "read" if event is None else "add") as book:
         from xbopt.campaigns.books.events import Withdrawn
 
-        record = book.load(name)
+        record = before = book.load(name)
         if event is not None:
             record = book.add(name, lambda _: Withdrawn(event=event, reason=why), actor=actor)
-    from xbopt.reports.campaign.actuals import told_rows
+    from xbopt.reports.campaign.actuals import told_rows, withdrawn_sentence
 
     rows = told_rows(record)
     if as_json:
         print_json({"campaign": name, "withdrawn": event, "told": rows, "spent": record.ledger.known_spend_base})
         return
     if event is not None:
-        say(f"Event {event} does not count any more; what was granted for its days counts again.")
+        say(withdrawn_sentence(before, record, event))
         over = float(record.ledger.counted_base.sum()) - record.scenario.limits.total_base
         if over >= 0.005:
             money = terminal_numbers(record.scenario.base_currency).money(over)

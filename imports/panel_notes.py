@@ -33,8 +33,8 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "reports again into a new folder with {what}",
     "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
     "were shared over its countries.",
-    "margins_differ": "{what}: the tables by country and by campaign differ by {count:,} per cent in all; one of them "
-    "is not complete.",
+    "margins_differ": "{what}: two tables of the same money differ by {count:,} per cent in all, so one of them is not "
+    "complete; what one has more of a day counts, as of no country.",
     "zones_differ": "Days begin at different hours: {what}. Daily rows cannot be moved.",
     "refunds_shared": "{count:,} refunds name no country, nor do their orders; they were shared over the countries "
     "by all their orders.",

@@ -32,10 +32,12 @@ class ToldDays:
     Attributes:
         days: In their order, of each day one for each source.
         notes: What to know.
+        files: By day and source, the files that tell it, as their rows are named.
     """
 
     days: tuple[ActualDay, ...]
     notes: tuple[ActualsNote, ...]
+    files: Mapping[tuple[int, str], frozenset[str]]
 
 
 def days_of_tables(
@@ -75,4 +77,5 @@ def days_of_tables(
             f"{scenario.date_of(scenario.days - 1)}, in {', '.join(scenario.regions)}."
             + "".join(f" {note.sentence}" for note in reading.notes)
         )
-    return ToldDays(days=tuple(days), notes=reading.notes)
+    files = {told: frozenset(names) for told, names in reading.files.items()}
+    return ToldDays(days=tuple(days), notes=reading.notes, files=files)

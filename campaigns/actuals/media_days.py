@@ -38,7 +38,14 @@ def read_media(reading: Reading, committed_base: FloatArray, chosen: Mapping[str
     if media is not None and not media.is_empty():
         inside = reading.on_days(reading.converted(media, ("spend",)))
         if not inside.is_empty():
-            parts = {source: media_cells(rows).frame for source, rows in _by_source(inside)}
+            own = _by_source(inside)
+            for source, rows in own:
+                reading.told_in(source, rows)
+            cells = {source: media_cells(rows) for source, rows in own}
+            for source, of_account in cells.items():
+                for code, _, count in of_account.notes:
+                    reading.note(code, what=source.rstrip("/"), count=count)
+            parts = {source: of_account.frame for source, of_account in cells.items()}
             names = sorted({str(name) for rows in parts.values() for name in rows["channel"].unique()})
             place = channels_by_name(reading.scenario, names, chosen)
             by_word = set(names) - {str(name) for name in inside["platform"].unique()}

@@ -17,9 +17,15 @@ NoteCode = Literal[
     "by_kind",
     "off_with_spend",
     "alike_rows",
+    "unread_cells",
+    "no_money",
+    "margins_differ",
+    "margins_multiplied",
     "off_to_come",
     "no_account",
     "account_named",
+    "account_spelt",
+    "off_with_orders",
 ]
 _SENTENCES: Mapping[NoteCode, str] = {
     "outside_days": "{count:,} rows are of days before or after the campaign and were left out.",
@@ -35,9 +41,17 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "by_kind": "{what}, by a word in the name; --channels says otherwise.",
     "off_with_spend": "{what} was said to be off, and the files tell spend on {count:,} of these days; that counts.",
     "alike_rows": "{what}",
+    "unread_cells": "{what}",
+    "no_money": "{what}",
+    "margins_differ": "{what}: two tables of the same money differ by {count:,} per cent in all, so one of them is not "
+    "complete. What one has more of a day counts, as of no country; where the other one is right, tell that alone.",
+    "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
+    "were shared over its countries.",
     "off_to_come": "{what} reaches into days that are not over, so {count:,} days were left out.",
     "no_account": "The files name no account of {what}; they are read as the one that told before.",
     "account_named": "{what} is read as the account that told before without a name.",
+    "account_spelt": "{what}: the two differ in punctuation, spaces or case alone.",
+    "off_with_orders": "{what} was said to be closed, and {count:,} of these days are told with orders; they count.",
 }
 
 

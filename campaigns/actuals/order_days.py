@@ -37,6 +37,13 @@ def read_orders(reading: Reading, shop: str, off: Sequence[Span]) -> None:
     if orders is not None and not orders.is_empty():
         for source, own in _by_shop(orders, shop):
             figures = _Sold(reading, source).read(own) or figures
+    sold = {
+        t
+        for (t, _), told in reading.figures.items()
+        if t in closed and "orders" in told and np.nansum(told["orders"]) > 0.0
+    }
+    if sold:
+        reading.note("off_with_orders", what=ORDERS, count=len(sold))
     for t in closed:
         for figure in figures:
             reading.figure(t, f"{OFF}{ORDERS}", figure, (len(reading.scenario.regions), 1))[:] = 0.0
@@ -93,11 +100,13 @@ class _Sold:
             .group_by("source")
             .agg(pl.col("date").min().alias("first"), pl.col("date").max().alias("last"), pl.col("zone").first())
         )
-        return {
-            t
-            for source, first, last, zone in spans.iter_rows()
-            for t in reading.days_of(Span(source=str(source), first=first, last=min(last, reading.last_day(zone))))
-        }
+        covered: set[int] = set()
+        for source, first, last, zone in spans.iter_rows():
+            days = reading.days_of(Span(source=str(source), first=first, last=min(last, reading.last_day(zone))))
+            for t in days:
+                reading.files.setdefault((t, self._source), set()).add(str(source))
+            covered |= set(days)
+        return covered
 
     def _in_regions(self, lines: pl.DataFrame, figures: Sequence[str]) -> None:
         reading = self._reading
@@ -134,6 +143,7 @@ def read_visits(reading: Reading, shop: str) -> None:
     if told is None or told.is_empty():
         return
     rows = reading.on_days(told.rename({"country": "region"}))
+    reading.told_in(source, rows)
     if rows["region"].null_count():
         of_all = rows.group_by("date").agg(pl.col("sessions").sum())
         for day, count in of_all.iter_rows():

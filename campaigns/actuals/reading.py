@@ -37,6 +37,7 @@ class Reading:
         self.tables, self.scenario, self._last_day = tables, scenario, last_day
         self.region = regions_by_country(scenario)
         self.figures: dict[tuple[int, str], dict[str, FloatArray]] = {}
+        self.files: dict[tuple[int, str], set[str]] = {}
         self._notes: list[ActualsNote] = []
         lacking = unrated(tables, to=scenario.base_currency)
         if lacking is not None:
@@ -61,6 +62,11 @@ class Reading:
         """An array to be filled; NaN where nothing was read."""
         figures = self.figures.setdefault((day, source), {})
         return figures.setdefault(name, np.full(shape, np.nan))
+
+    def told_in(self, source: str, rows: pl.DataFrame) -> None:
+        """Take note of which files tell a source's days."""
+        for day, file in rows.select("date", "source").drop_nulls().unique().iter_rows():
+            self.files.setdefault((self.day(day), source), set()).add(str(file))
 
     def converted(self, frame: pl.DataFrame, money: tuple[str, ...]) -> pl.DataFrame:
         """Rows with money in base currency."""

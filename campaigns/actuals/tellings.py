@@ -123,14 +123,14 @@ def _corrected(old: ActualDay, new: ActualDay) -> ActualDay:
             was, now = old.figures.get(figure), new.figures.get(figure)
             if was is None or now is None or was.shape != now.shape:
                 continue
-            keeps = _laid_out(silent, now.shape) & ~np.isnan(was) & ~_only_shared(old, now.shape)
+            keeps = laid_out(silent, now.shape) & ~np.isnan(was) & ~only_shared(old, now.shape)
             figures[figure] = np.where(keeps, was, now)
             kept |= keeps[..., : silent.shape[-1]]
         figures[name] = np.where(kept, np.nan, silent)
     return merged(old, replace(new, figures=figures))
 
 
-def _only_shared(old: ActualDay, shape: tuple[int, ...]) -> BoolArray:
+def only_shared(old: ActualDay, shape: tuple[int, ...]) -> BoolArray:
     """Where a figure was no more than a share of media that named no country: nobody told it of any region."""
     found = np.zeros(shape, dtype=np.bool_)
     assumed = old.figures.get("regions_assumed")
@@ -139,7 +139,7 @@ def _only_shared(old: ActualDay, shape: tuple[int, ...]) -> BoolArray:
     return found
 
 
-def _laid_out(silent: FloatArray, shape: tuple[int, ...]) -> BoolArray:
+def laid_out(silent: FloatArray, shape: tuple[int, ...]) -> BoolArray:
     """Where a figure is silent; clicks have one source more, organic, of which a platform says nothing."""
     found = np.zeros(shape, dtype=np.bool_)
     found[..., : silent.shape[-1]] = silent > 0.0

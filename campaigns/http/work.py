@@ -135,7 +135,9 @@ class CampaignWork:
                 f"What the request {asked.request!r} told (event {written.event}) was withdrawn, so nothing of it "
                 "counts. Where it is to count after all, tell it under another name of the request.",
             )
-        return written
+        stored = read_event(self._event(name, written.event, "actuals", _digest(asked))[1])
+        assert isinstance(stored, ToldActuals), "it says so"
+        return msgspec.structs.replace(written, notes=stored.notes[len(asked.notes) :])
 
     def _actuals(self, record: CampaignRecord, asked: TellActuals) -> ToldActuals:
         """What is told, as the event of it.
@@ -149,9 +151,10 @@ class CampaignWork:
         twice = [one for one, count in Counter((one.date, one.source) for one in asked.days).items() if count > 1]
         if twice:
             raise UsageError(f"{' by '.join(filter(None, twice[0]))} is told twice; tell each day of a source once.")
-        days, _ = named_as_before(days, record.known.tellings, record.name)
+        days, same = named_as_before(days, record.known.tellings, record.name)
         files = [ToldFile(name=one.name, sha256=one.sha256, profile=one.profile, rows=one.rows) for one in asked.files]
-        return ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=list(asked.notes))
+        notes = [*asked.notes, *(note.sentence for note in same)]
+        return ToldActuals(days=[one.to_bytes() for one in days], files=files, notes=notes)
 
     def withdraw(self, name: str, asked: Withdraw, actor: str) -> Written:
         """Take back what an event told."""

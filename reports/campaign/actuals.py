@@ -16,6 +16,7 @@ _SHOWN = 10
 def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]:
     """What files told, and what of it was new."""
     scenario = record.scenario
+    numbers = NumberFormat(locale="en", currency=scenario.base_currency)
 
     def dates(days: Sequence[int]) -> list[str]:
         return [str(scenario.date_of(day)) for day in days]
@@ -30,6 +31,12 @@ def actuals_json(found: NewActuals, record: CampaignRecord) -> dict[str, object]
             {"date": str(scenario.date_of(one.day)), "before": dict(one.before), "now": dict(one.now)}
             for one in found.corrected
         ],
+        "sources": list(found.sources),
+        "replaced": [
+            {"source": one.source, "days": one.days, "before": dict(one.before), "now": dict(one.now)}
+            for one in found.replaced
+        ],
+        "warnings": list(_replaced_sentences(found, record, numbers)),
         "missing": dates(record.missing_days),
         "known_days": len(record.days),
         "spent": record.ledger.known_spend_base,
@@ -55,21 +62,11 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         if days:
             yield f"{_days(len(days))} {what}: {spans(days, scenario)}."
     for one in found.corrected[:_SHOWN]:
-        changes = [
-            f"{_NAMES[name]} {written(one.before[name])} is {written(one.now[name])} now"
-            for name in _NAMES
-            for written in (numbers.money if name in _MONEY else numbers.count,)
-            if name in one.before and name in one.now and one.before[name] != one.now[name]
-        ]
-        yield f"{scenario.date_of(one.day)} is corrected: {', '.join(changes) or 'another split'}."
+        changes = ", ".join(_changes(one.before, one.now, numbers))
+        yield f"{scenario.date_of(one.day)} is corrected: {changes or 'another split'}."
     if len(found.corrected) > _SHOWN:
         yield f"{_days(len(found.corrected) - _SHOWN)} more corrected; --json lists all."
-    if found.corrected:
-        yield (
-            f"These took the place of what they told before: {', '.join(found.sources)}. If one is another account or "
-            f"shop, withdraw this (xbopt campaign withdraw {record.name} {record.number}) and what it took the place "
-            "of, and tell both again, each with --account."
-        )
+    yield from _replaced_sentences(found, record, numbers)
     spent = record.ledger.known_spend_base
     yield (
         f"{record.name} knows {_days(len([day for day in record.days if day >= 0]))} of {scenario.days}; "
@@ -88,6 +85,29 @@ def actuals_sentences(found: NewActuals, record: CampaignRecord, numbers: Number
         yield f"Nothing is known of {spans(record.missing_days, scenario)}; the plan stands in for it."
 
 
+def _replaced_sentences(found: NewActuals, record: CampaignRecord, numbers: NumberFormat) -> Iterator[str]:
+    """Whose figures took the place of what they told before, and what to do where they should not have."""
+    if not found.replaced:
+        return
+    what = "; ".join(
+        f"{one.source} ({_days(one.days)}: {', '.join(_changes(one.before, one.now, numbers)) or 'another split'})"
+        for one in found.replaced
+    )
+    yield (
+        f"These took the place of what they told before: {what}. Where the files hold some campaigns of an account "
+        "each, tell all files of the account in one call: their campaigns add up. If one is another account or shop, "
+        f"withdraw this (xbopt campaign withdraw {record.name} {record.number}) and what it took the place of, and "
+        "tell both again, each with --account."
+    )
+
+
+def _changes(before: Mapping[str, float], now: Mapping[str, float], numbers: NumberFormat) -> Iterator[str]:
+    for name, called in _NAMES.items():
+        written = numbers.money if name in _MONEY else numbers.count
+        if name in before and name in now and before[name] != now[name]:
+            yield f"{called} {written(before[name])} is {written(now[name])} now"
+
+
 def told_rows(record: CampaignRecord) -> list[dict[str, object]]:
     """What events told and still counts: number of the event, source, days."""
     found: list[dict[str, object]] = []
@@ -96,6 +116,16 @@ def told_rows(record: CampaignRecord) -> list[dict[str, object]]:
             own = [one.day for one in days if one.source == source and one.day >= 0]
             found.append({"event": number, "source": source or "whole days", "days": spans(own, record.scenario)})
     return found
+
+
+def withdrawn_sentence(before: CampaignRecord, after: CampaignRecord, event: int) -> str:
+    """What an event that was withdrawn leaves of its days: what was granted, or what others told."""
+    was, now = before.ledger.is_spent, after.ledger.is_spent
+    days = [day for day in range(after.scenario.days) if (was[day] & ~now[day]).any()]
+    said = f"Event {event} does not count any more"
+    if days:
+        return f"{said}; what was granted for {spans(days, after.scenario)} counts again where nobody else told it."
+    return f"{said}; of the spend of its days, what others told counts."
 
 
 def spans(days: Sequence[int], scenario: Scenario) -> str:

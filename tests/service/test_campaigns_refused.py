@@ -77,6 +77,9 @@ def test_sources_add_up_and_what_was_told_can_be_taken_back(tactic: Exported, st
             await post(client, "/spring/actuals", told(50.0, source="google_ads/1"))
             made = await post(client, "/spring/actuals", told(3.0, source="microsoft_ads/"))
             assert made["money"]["spent_base"] == pytest.approx(53.0)
+            unnamed = await post(client, "/spring/actuals", told(50.0, source="google_ads/") | {"request": "u1"})
+            assert unnamed["money"]["spent_base"] == pytest.approx(53.0)
+            assert "google_ads" in " ".join(unnamed["notes"])
             whole = await post(client, "/spring/actuals", told(53.0), 409)
             assert "count the same twice" in whole["detail"]
             twice = {"days": [*told(1.0)["days"], *told(1.0)["days"]]}  # type: ignore[misc]
