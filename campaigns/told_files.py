@@ -17,7 +17,7 @@ from xbopt.campaigns.actuals.alike import says_the_same
 from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.notes import ActualsNote, NoteCode
 from xbopt.campaigns.actuals.reading import LastDay
-from xbopt.campaigns.actuals.sources import check_apart, named_as_before
+from xbopt.campaigns.actuals.sources import check_apart, named_as_before, off_alone
 from xbopt.campaigns.actuals.tellings import OFF
 from xbopt.campaigns.books.events import ToldActuals, ToldFile
 from xbopt.campaigns.books.record import CampaignRecord
@@ -176,7 +176,10 @@ def read_actuals(
         for was, now in zip(found.days, days, strict=True)
     }
     told = [ToldFile(name=one.file, sha256=one.sha256, profile=one.profile, rows=one.rows_read) for one in read]
-    notes = (*found.notes, *alike, *same, *_off_although_told(days, record))
+    notes = (
+        *found.notes, *alike, *same, *_off_although_told(days, record),
+        *off_alone(days, record.known.tellings, record.scenario.channels),
+    )  # fmt: skip
     return compared(days, record, files=told, came_from=came_from, notes=notes)
 
 

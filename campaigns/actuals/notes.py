@@ -22,6 +22,7 @@ NoteCode = Literal[
     "margins_differ",
     "margins_multiplied",
     "off_to_come",
+    "off_alone",
     "no_account",
     "account_named",
     "account_spelt",
@@ -34,7 +35,8 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "shared_by_plan": "{count:,} rows of media name no country; they were shared over the regions as the money was "
     "committed.",
     "yearly_rates": YEARLY_RATES,
-    "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; --until takes it.",
+    "not_finished": "{what} was not over when the files were made, so {count:,} rows were left out; tell it again once "
+    "it is over.",
     "no_country": "{count:,} orders name no country; of their days only the totals of all regions are known.",
     "no_country_lost": "{count:,} orders name no country, and others are of countries where the campaign does not run; "
     "the orders of their days are not known.",
@@ -48,6 +50,8 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "margins_multiplied": "{what}: channels and countries come in two tables of the same money; each day's channels "
     "were shared over its countries.",
     "off_to_come": "{what} reaches into days that are not over, so {count:,} days were left out.",
+    "off_alone": "{what} on {count:,} days: nobody else told of it, so it counts as spending nothing there. Where "
+    "another platform spends on it, tell its files.",
     "no_account": "The files name no account of {what}; they are read as the one that told before.",
     "account_named": "{what} is read as the account that told before without a name.",
     "account_spelt": "{what}: the two differ in punctuation, spaces or case alone.",

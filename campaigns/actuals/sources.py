@@ -10,7 +10,7 @@ import numpy as np
 from xbopt.campaigns.actuals.actual_day import ActualDay
 from xbopt.campaigns.actuals.alike import has_moved, is_near, same_figures
 from xbopt.campaigns.actuals.notes import ActualsNote
-from xbopt.campaigns.actuals.tellings import OFF, Tellings
+from xbopt.campaigns.actuals.tellings import OFF, Tellings, told_channels
 from xbopt.core.errors import CampaignError
 
 _SHOWN = ("spend_base", "orders")
@@ -220,3 +220,28 @@ def _equal_days(pairs: Sequence[tuple[ActualDay, ActualDay]]) -> int:
 def _told_the_same(known: Tellings, one: str, other: str) -> bool:
     """Whether two told the same before, which was accepted then."""
     return any(one in told and other in told and same_figures(told[one], told[other]) for told in known.by_day.values())
+
+
+def off_alone(days: Sequence[ActualDay], tellings: Tellings, channels: Sequence[str]) -> list[ActualsNote]:
+    """Channels of which nobody but a platform that was off tells anything, where it never told of them either.
+
+    Args:
+        days: What is told now.
+        tellings: What was told before.
+        channels: Ids of the channels.
+    """
+    spends = {
+        (one.day, one.source.split("/")[0], channel)
+        for one in (*days, *(told for of_day in tellings.by_day.values() for told in of_day.values()))
+        if not one.source.startswith(OFF)
+        for channel in told_channels(one)
+    }
+    own, by_day = {spent[1:] for spent in spends}, {(day, channel) for day, _, channel in spends}
+    found: dict[str, int] = {}
+    for told in days:
+        platform = told.source.removeprefix(OFF)
+        for channel in told_channels(told) if platform != told.source else ():
+            if (platform, channel) not in own and (told.day, channel) not in by_day:
+                what = f"{platform} was said to be off, and with it {channels[channel]}"
+                found[what] = found.get(what, 0) + 1
+    return [ActualsNote(code="off_alone", what=what, count=count) for what, count in found.items()]

@@ -26,6 +26,12 @@ OFF = "off:"
 """Begins the source of what was said to be off: it adds nothing, and takes nothing from what files tell."""
 
 
+def told_channels(told: ActualDay) -> frozenset[int]:
+    """Positions of the channels whose spend of a day is told."""
+    spend = told.figures.get("spend_base")
+    return frozenset() if spend is None else frozenset(np.flatnonzero(~np.isnan(spend).all(axis=(0, 1))).tolist())
+
+
 @dataclass(frozen=True, slots=True)
 class Tellings:
     """What was told of days, by source.
@@ -43,13 +49,7 @@ class Tellings:
 
     def is_off(self, day: int, channel: int) -> bool:
         """Whether all that was told of a channel's spend on a day is that it was off."""
-        telling = [
-            source
-            for source, told in self.by_day.get(day, {}).items()
-            if "spend_base" in told.figures
-            and told.figures["spend_base"].shape[-1] > channel
-            and not np.isnan(told.figures["spend_base"][..., channel]).all()
-        ]
+        telling = [source for source, told in self.by_day.get(day, {}).items() if channel in told_channels(told)]
         return bool(telling) and all(source.startswith(OFF) for source in telling)
 
     def off_days(self, days: int, channels: int) -> BoolArray:

@@ -16,7 +16,7 @@ from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldFile, Withdrawn
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
-from xbopt.campaigns.told_files import NewActuals, compared
+from xbopt.campaigns.told_files import NewActuals, compared, read_actuals
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
@@ -125,6 +125,22 @@ def test_what_was_off_takes_nothing_back(book: CampaignBook, scenario: Scenario)
     assert spent(book) == [53.0, 21.0]
     tellings = book.load("spring").known.tellings
     assert not tellings.is_off(2, 0)
+
+
+def test_a_channel_of_which_only_what_was_off_tells_is_told(book: CampaignBook, scenario: Scenario) -> None:
+    """Somebody else may spend on it; where that platform did before, or another one tells, nothing is to be said."""
+
+    def alone(days: int) -> list[tuple[str, int]]:
+        day = Span(source="microsoft_ads", first=scenario.date_of(days), last=scenario.date_of(days))
+        found = read_actuals([], book.load("spring"), off=[day], today=scenario.date_of(20))
+        return [(note.code, note.count) for note in found.notes]
+
+    assert alone(9) == [("off_alone", 1)]
+    tell(book, week(scenario, "google_ads", {"DE": 50.0, "GB": 20.0}))
+    assert alone(2) == [("off_with_spend", 1)]
+    assert alone(9) == [("off_alone", 1)]
+    tell(book, week(scenario, "microsoft_ads", {"DE": 3.0, "GB": 1.0}))
+    assert alone(9) == []
 
 
 def test_a_channel_that_was_said_to_be_off_raises_no_alarm(book: CampaignBook, scenario: Scenario) -> None:
