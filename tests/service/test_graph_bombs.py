@@ -245,7 +245,10 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
     assert served.process.stderr is not None
     assert b"The log of this bundle will judge no policy" in served.process.stderr.read()
     starting = serve(tmp_path / "bomb.xbopt", wait=False)
-    time.sleep(4.0)  # its imports are over, and the bomb is tried for many seconds more
+    # The child that tries the bomb is there: imports are over, and it is tried for many seconds more.
+    children, late = Path(f"/proc/{starting.process.pid}/task/{starting.process.pid}/children"), time.monotonic() + 60.0
+    while not children.read_text() and time.monotonic() < late:
+        time.sleep(0.1)
     starting.process.terminate()
     assert starting.process.wait(timeout=5.0) == 0
     started = time.monotonic()
