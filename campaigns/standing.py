@@ -5,10 +5,12 @@ from functools import cached_property
 from zlib import crc32
 
 from xbopt.campaigns.books.record import CampaignRecord, carried_out
+from xbopt.campaigns.days_ahead import carried_on
 from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.tracking.posterior import WORLDS, WorldPosterior, learn
 from xbopt.campaigns.tracking.tracker import Tracked, track
 from xbopt.core.arrays import BoolArray
+from xbopt.core.decisions.planned_days import PlannedDays
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -56,10 +58,15 @@ class Standing:
         days = [self.record.days[day] for day in sorted(self.record.days)]
         return track(self.market, days, carried_out(self.record), until=self.today)
 
-    @property
+    @cached_property
     def off_days(self) -> BoolArray:
         """Channels that were said to be off, and of which nobody told otherwise ``(T, C)``."""
         return self.record.known.tellings.off_days(self.scenario.days, len(self.scenario.channels))
+
+    @cached_property
+    def carry(self) -> PlannedDays:
+        """The days that are not known yet as they are decided so far, cut by what is left."""
+        return carried_on(self.record, self.market, self.tracked.state, self.today)
 
     @cached_property
     def posterior(self) -> WorldPosterior:

@@ -271,7 +271,7 @@ def close_command(
     from xbopt.campaigns.books.events import Closed
     from xbopt.campaigns.closing import plan_against_actual, write_panel
     from xbopt.campaigns.standing import Standing
-    from xbopt.reports.campaign.booking_words import booked_with
+    from xbopt.reports.campaign.booking_words import runs_on
     from xbopt.reports.campaign.tables import plan_table
 
     check_outputs({"--panel": (panel, ".parquet")})
@@ -326,11 +326,7 @@ def close_command(
             markup=False,
         )
     for one in running:
-        console.print(
-            f"{booked_with(one.booking)} still says {numbers.money(one.said_base)} for the days to come: stop it "
-            "there; nothing else ends it.",
-            markup=False,
-        )
+        console.print(runs_on(one, numbers.money), markup=False)
     if span is not None:
         from xbopt.calibration.fit.market_fit import LEAST_DAYS
 

@@ -45,7 +45,6 @@ def book_days(
     if platform == "formats":
         _tell_formats(as_json=as_json)
         return
-    from xbopt.campaigns.advice.days_ahead import carried_on, may_go_out
     from xbopt.campaigns.advice.gain import gains_of
     from xbopt.campaigns.booking.account import account_of
     from xbopt.campaigns.booking.booking import write_sheets
@@ -55,6 +54,7 @@ def book_days(
     from xbopt.campaigns.booking.read_back import read_back
     from xbopt.campaigns.books.bookings import beyond_grant, check_booking
     from xbopt.campaigns.books.events import Booked, BookedFile, PlanBytes
+    from xbopt.campaigns.days_ahead import may_go_out
     from xbopt.campaigns.standing import Standing
     from xbopt.reports.campaign.booking_words import booked_sentences, booking_json, check_file
     from xbopt.reports.campaign.words import CampaignWords
@@ -64,7 +64,7 @@ def book_days(
     with campaigns_of(store) as book:
         standing = Standing(book.load(name))
         record, scenario = standing.record, standing.scenario
-        carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
+        carry = standing.carry
         days = _days_of(record, carry, proposal, (today - scenario.start).days)
         rows = None if mapping is None else read_mapping(mapping)
         told = read_export(template, booking_platform(platform)).currencies if template is not None else ()
@@ -151,10 +151,10 @@ def _days_of(record: "CampaignRecord", carry: "PlannedDays", proposal: str, this
         CampaignError: The campaign is closed, the proposal is not approved, its days are over, or nothing is left for
             them.
     """
-    from xbopt.campaigns.advice.days_ahead import may_go_out, still_granted, whole_plan
     from xbopt.campaigns.books.bookings import beyond_grant
+    from xbopt.campaigns.days_ahead import may_go_out, still_granted, whole_plan
     from xbopt.core.decisions.planned_days import PlannedDays
-    from xbopt.reports.campaign.booking_words import booked_with
+    from xbopt.reports.campaign.booking_words import runs_on
 
     if record.closed is not None:
         raise CampaignError(f"The campaign {record.name} is closed ({record.closed}); nothing is booked any more.")
@@ -177,8 +177,7 @@ def _days_of(record: "CampaignRecord", carry: "PlannedDays", proposal: str, this
             f"No money may go out on the days of {proposal}: none is committed for them, or none is left. "
             f"xbopt campaign status {record.name} says what there is."
             + "".join(
-                f" {booked_with(one.booking)} still says {one.said_base:,.2f} for the days ahead: stop it there."
-                for one in beyond_grant(record, may_go_out(record, carry), first)
+                f" {runs_on(one, '{:,.2f}'.format)}" for one in beyond_grant(record, may_go_out(record, carry), first)
             )
         )
     return days

@@ -233,13 +233,7 @@ class FactoredBundlePolicy(_BundleFace):
             PolicyError: The observation lacks a feature, or the guardrails refuse it.
         """
         self.factors.check(levels, observation.worlds)
-        done = self._asked(observation, levels)
-        return Decision(
-            spend_base=done.spend_base,
-            daypart_weights=done.daypart_weights,
-            discount_frac=done.discount_frac,
-            mechanic=done.mechanic,
-        )
+        return self._asked(observation, levels).decision
 
     def exploring(self, share: float) -> "FactoredBundlePolicy":
         """The same; a bundle keeps the share with which it was exported.

@@ -13,7 +13,6 @@ import numpy as np
 from xbopt.campaigns.advice.alarm import SEVERITIES, AdviceCode, Alarm
 from xbopt.campaigns.advice.data_alarms import level_of, missing_data
 from xbopt.campaigns.advice.day_sums import DaySums
-from xbopt.campaigns.advice.days_ahead import carried_on, may_go_out, whole_plan
 from xbopt.campaigns.advice.drift import SPANS, Drift, drifts
 from xbopt.campaigns.advice.gain import gains_of
 from xbopt.campaigns.advice.money_alarms import jumps_of_spend, off_pace, overspending, spending_nothing
@@ -21,6 +20,7 @@ from xbopt.campaigns.advice.outlook import Outlook
 from xbopt.campaigns.advice.pace import Pace
 from xbopt.campaigns.advice.proposal import ProposalFigures, propose
 from xbopt.campaigns.books.bookings import beyond_grant
+from xbopt.campaigns.days_ahead import may_go_out, whole_plan
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.planned_days import PlannedDays
 
@@ -43,7 +43,7 @@ def alarms_of(
 
     Args:
         standing: Where the campaign stands.
-        sums: Results by day.
+        sums: Results by day, without visits of channels that were off.
         drift: Changes against the model.
         paces: Spend beside what was granted.
         outlook: The days ahead; None when all are over.
@@ -73,8 +73,7 @@ def _changed(standing: Standing, sums: DaySums, drift: Sequence[Drift]) -> list[
     scenario = standing.scenario
     found: dict[str | None, Alarm] = {}
     # The ratio of a file in another currency is purest over the fewest days.
-    watched = sums.without_visits(standing.off_days)
-    sudden = drifts(watched, campaign_days=scenario.days, spans=SPANS[:1])
+    sudden = drifts(sums, campaign_days=scenario.days, spans=SPANS[:1])
     for change in (*sudden, *drift):
         level = level_of(scenario, change)
         if level is not None and change.region not in found:
@@ -153,7 +152,7 @@ def _sheets(standing: Standing, this_day: int | None) -> list[Alarm]:
         return []
     may = np.zeros(record.plan.spend_base.shape)
     if record.closed is None:
-        may = may_go_out(record, carried_on(record, standing.market, standing.tracked.state, standing.today))
+        may = may_go_out(record, standing.carry)
     return [
         Alarm(
             code="sheets_beyond",
@@ -179,7 +178,7 @@ def _said_worth(figures: bytes) -> float | None:
 
 def _valued(standing: Standing, found: list[Alarm], this_day: int | None) -> list[Alarm]:
     """The alarms with what their advice is worth: re-planning once for all, and other ways to go on in one play."""
-    carry = carried_on(standing.record, standing.market, standing.tracked.state, standing.today)
+    carry = standing.carry
     worth: dict[int, float] = {}
     advised = [n for n, alarm in enumerate(found) if alarm.advice == "propose"]
     first, days = standing.record.open_from(this_day), standing.scenario.days

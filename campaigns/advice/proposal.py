@@ -8,9 +8,9 @@ import numpy as np
 
 from xbopt.agents.planner.replanning import replanning_around
 from xbopt.agents.policies import built_in_policy
-from xbopt.campaigns.advice.days_ahead import Cut, DaysAhead, carried_on, free_ledger, whole_plan
 from xbopt.campaigns.advice.gain import Gain, Gains, gains_of
 from xbopt.campaigns.advice.moves import Move, Reason, moves_between, reasons_of_all
+from xbopt.campaigns.days_ahead import Cut, DaysAhead, free_ledger, whole_plan
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.tracker import Tracked
 from xbopt.core.decisions.decision import Decision
@@ -147,7 +147,7 @@ def propose(
     """
     record, market = standing.record, standing.market
     record.check_days(first_day, end_day, this_day)
-    carry = carried_on(record, market, standing.tracked.state, standing.today)
+    carry = standing.carry
     before = _followed(standing.tracked, carry, first_day)
     left = free_ledger(record, first_day, end_day)
     ahead = DaysAhead(market, before.state, first_day, left)

@@ -11,10 +11,10 @@ from scipy.special import stdtrit
 from xbopt.campaigns.advice.alarm import Alarm
 from xbopt.campaigns.advice.alarms import alarms_of
 from xbopt.campaigns.advice.day_sums import DaySums, Sums, day_sums
-from xbopt.campaigns.advice.days_ahead import carried_on, still_granted, whole_plan
 from xbopt.campaigns.advice.drift import Drift, drifts
 from xbopt.campaigns.advice.outlook import Outlook, outlook_of
 from xbopt.campaigns.advice.pace import Pace, paces
+from xbopt.campaigns.days_ahead import still_granted, whole_plan
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.tracking.posterior import Learnt
 from xbopt.core.arrays import FloatArray
@@ -158,11 +158,12 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
     """
     record, scenario = standing.record, standing.scenario
     sums = day_sums(standing.tracked, seed=standing.seed)
-    changed = drifts(sums.without_visits(standing.off_days), campaign_days=scenario.days)
+    watched = sums.without_visits(standing.off_days)
+    changed = drifts(watched, campaign_days=scenario.days)
     ahead, granted = None, np.zeros((0, *scenario.limits.locked.shape))
     if standing.today < scenario.days and record.closed is None:
-        carry = carried_on(record, standing.market, standing.tracked.state, standing.today)
-        ahead, granted = outlook_of(standing, whole_plan(record, carry)), still_granted(record, carry).spend_base
+        ahead = outlook_of(standing, whole_plan(record, standing.carry))
+        granted = still_granted(record, standing.carry).spend_base
     money = _money(standing, granted, record.over_until(this_day))
     return Status(
         campaign=record.name,
@@ -179,7 +180,7 @@ def status_of(standing: Standing, *, this_day: int | None = None) -> Status:
         outlook=ahead,
         missing_days=record.missing_days,
         waiting=() if record.open_proposal is None or record.closed is not None else (record.open_proposal.id,),
-        alarms=alarms_of(standing, sums=sums, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
+        alarms=alarms_of(standing, sums=watched, drift=changed, paces=money.paces, outlook=ahead, this_day=this_day),
     )
 
 

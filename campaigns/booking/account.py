@@ -49,10 +49,19 @@ class Account:
         Raises:
             UsageError: Nobody said, or there is none of that name.
         """
-        try:
-            return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise UsageError(f"{self.timezone!r} is no time zone; write a name such as Europe/Berlin.") from None
+        return zone_named(self.timezone)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone by its name.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"{name!r} is no time zone; write a name such as Europe/Berlin.") from None
 
 
 def account_of(

@@ -85,12 +85,7 @@ class ServedPolicy:
         self._before = done.spend_base
         drawn = done.tactic if done.levels is None else done.levels
         self._held = None if drawn is None or (drawn < 0).all() else drawn
-        return Decision(
-            spend_base=done.spend_base,
-            daypart_weights=done.daypart_weights,
-            discount_frac=done.discount_frac,
-            mechanic=done.mechanic,
-        )
+        return done.decision
 
     def _asked(self, observation: Observation) -> Allocation:
         reader, beside = self._allocator.reader, None if self._before is None else self._before[0].tolist()

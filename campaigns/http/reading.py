@@ -2,7 +2,6 @@
 
 from datetime import date
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -78,18 +77,6 @@ def plan_of(asked: str | PlanArrays, market: MarketParameters) -> ScheduledPolic
         spend_base=plan.spend_base, daypart_weights=weights, discount_frac=plan.discount_frac, mechanic=plan.mechanic
     ).check(regions=regions, segments=segments, channels=channels, dayparts=dayparts)
     return plan
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name.
-
-    Raises:
-        UsageError: There is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"{name[:100]!r} is no time zone such as Europe/Berlin.") from error
 
 
 def actual_day(record: CampaignRecord, told: DayTold, market: MarketParameters, today: date, zone: str) -> ActualDay:

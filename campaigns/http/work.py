@@ -9,6 +9,7 @@ import msgspec
 
 from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.advice.status import Status, status_of
+from xbopt.campaigns.booking.account import zone_named
 from xbopt.campaigns.books.campaign_book import CampaignBook, EventStore, is_first, is_name
 from xbopt.campaigns.books.events import (
     Closed,
@@ -36,7 +37,7 @@ from xbopt.campaigns.http.asked import (
 from xbopt.campaigns.http.bodies import CampaignListed, CampaignStands, CampaignStatus, Money, Proposal, Written
 from xbopt.campaigns.http.deciding import DayDecided, DayDecisions, arm_propensity, check_bundle, check_served
 from xbopt.campaigns.http.proposing import Proposer, ServedPolicy, proposed_as_stands
-from xbopt.campaigns.http.reading import actual_day, day_of, plan_of, scenario_of, zone_of
+from xbopt.campaigns.http.reading import actual_day, day_of, plan_of, scenario_of
 from xbopt.campaigns.http.rewards import Rewards
 from xbopt.campaigns.mornings import Mornings
 from xbopt.campaigns.opening import SERVED, DecidingPolicy, cut_sentences, opening
@@ -122,22 +123,27 @@ class CampaignWork:
         """
         record = self._known(name)
         # What answers a request already is not read again: days that were over then are over now by any clock.
-        event = None if asked.request in record.requests else self._actuals(record, asked)
+        new = None if asked.request in record.requests else self._actuals(record, asked)
 
         def told(_: CampaignRecord) -> Event:
-            assert event is not None, "the book does not ask again for what answers a request"
-            return event
+            assert new is not None, "the book does not ask again for what answers a request"
+            return new
 
-        written = self._add(name, told, "actuals", actor, asked)
-        if written.event not in self._known(name).known.events:
+        record = self._book.add(name, told, actor=actor, request=asked.request, digest=_digest(asked))
+        number = record.requests.get(asked.request, record.number)
+        entry, stored = self._event(name, number, "actuals", _digest(asked))
+        if number not in record.known.events:
             raise ProblemError(
                 409,
-                f"What the request {asked.request!r} told (event {written.event}) was withdrawn, so nothing of it "
-                "counts. Where it is to count after all, tell it under another name of the request.",
+                f"What the request {asked.request!r} told (event {number}) was withdrawn, so nothing of it counts. "
+                "Where it is to count after all, tell it under another name of the request.",
             )
-        stored = read_event(self._event(name, written.event, "actuals", _digest(asked))[1])
-        assert isinstance(stored, ToldActuals), "it says so"
-        return msgspec.structs.replace(written, notes=stored.notes[len(asked.notes) :])
+        event = read_event(stored)
+        assert isinstance(event, ToldActuals), "it says so"
+        return Written(
+            campaign=name, event=number, receipt=_receipt(entry), money=self._money(record),
+            notes=event.notes[len(asked.notes) :],
+        )  # fmt: skip
 
     def _actuals(self, record: CampaignRecord, asked: TellActuals) -> ToldActuals:
         """What is told, as the event of it.
@@ -146,7 +152,7 @@ class CampaignWork:
             UsageError: A figure does not fit the campaign.
         """
         market = self._mornings.market(record.scenario)
-        today, zone = self._today(zone_of(asked.zone)), asked.zone
+        today, zone = self._today(zone_named(asked.zone)), asked.zone
         days = [actual_day(record, one, market, today, zone) for one in asked.days]
         twice = [one for one, count in Counter((one.date, one.source) for one in asked.days).items() if count > 1]
         if twice:
@@ -302,7 +308,7 @@ class CampaignWork:
         make: Callable[[CampaignRecord], Event],
         happened: Happened,
         actor: str,
-        asked: TellActuals | Withdraw | RollOut | Close,
+        asked: Withdraw | RollOut | Close,
     ) -> Written:
         self._known(name)
         record = self._book.add(name, make, actor=actor, request=asked.request, digest=_digest(asked))

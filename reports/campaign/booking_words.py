@@ -5,7 +5,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from xbopt.campaigns.advice.gain import Gain, Gains
@@ -113,7 +113,7 @@ def booked_sentences(
     # Sheets of the same name from several bookings are told once.
     said += dict.fromkeys(_instead(one, booking.platform.id) for one in replaced)
     said += [
-        f"{booked_with(one.booking)} still says {money.money(one.more_base)} more than may go out: book that anew as "
+        f"{_booked_with(one.booking)} still says {money.money(one.more_base)} more than may go out: book that anew as "
         "well."
         for one in beyond
     ]
@@ -138,7 +138,7 @@ def booked_gain(gain: Gain, words: CampaignWords) -> str:
 
 def _instead(earlier: Replaced, platform: str) -> str:
     """What becomes of earlier sheets for the same cells and days."""
-    said = f"{booked_with(earlier.booking)} gives way to these sheets on the same days"
+    said = f"{_booked_with(earlier.booking)} gives way to these sheets on the same days"
     if earlier.booking.platform != platform:
         return f"{said}: stop it there, or the money is spent twice."
     if earlier.not_written:
@@ -149,8 +149,18 @@ def _instead(earlier: Replaced, platform: str) -> str:
     return f"{said}."
 
 
-def booked_with(earlier: Booked) -> str:
-    """Earlier sheets by platform and files."""
+def runs_on(sheets: BeyondGrant, money: Callable[[float], str]) -> str:
+    """Sheets that go on although nothing of what they say may go out.
+
+    Args:
+        sheets: The sheets.
+        money: Writes an amount of base currency.
+    """
+    said = f"{_booked_with(sheets.booking)} still says {money(sheets.said_base)} for the days to come"
+    return f"{said}: stop it there; nothing else ends it."
+
+
+def _booked_with(earlier: Booked) -> str:
     return f"What was booked with {earlier.platform} ({', '.join(one.name for one in earlier.files)})"
 
 

@@ -71,6 +71,16 @@ class Allocation:
         return self.outputs["mechanic"].astype(np.int64, copy=False)
 
     @property
+    def decision(self) -> Decision:
+        """What is to be done."""
+        return Decision(
+            spend_base=self.spend_base,
+            daypart_weights=self.daypart_weights,
+            discount_frac=self.discount_frac,
+            mechanic=self.mechanic,
+        )
+
+    @property
     def tactic(self) -> IntArray | None:
         """Drawn tactic ``(B, R, S)``, -1 where none was drawn; None for a policy without a menu."""
         return self.outputs["tactic"].astype(np.int64, copy=False) if "tactic" in self.outputs else None

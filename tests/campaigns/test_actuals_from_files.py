@@ -16,7 +16,6 @@ from xbopt.campaigns.actuals.tellings import tellings_of
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldActuals
 from xbopt.campaigns.closing import plan_against_actual
-from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.told_files import ImportAnswers, NewActuals, read_actuals
 from xbopt.core.errors import CampaignError, UsageError
@@ -24,7 +23,6 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.imports.coverage import Span
 from xbopt.imports.tables import MEDIA, TRANSACTIONS
-from xbopt.service.store.opening import open_store
 from xbopt.simulator.build import build_market
 
 TODAY = date(2027, 1, 1)
@@ -42,14 +40,6 @@ def seller(scenario: Scenario) -> SimulatedSeller:
     plan = scenario_plan(build_market(scenario))
     for _ in range(6):
         made.play(plan.decide(made.run.observe()))
-    return made
-
-
-@pytest.fixture
-def book(tmp_path: Path, scenario: Scenario) -> CampaignBook:
-    made = CampaignBook(open_store(f"sqlite:///{tmp_path / 'store.sqlite'}"))
-    market = build_market(scenario)
-    made.open("spring", opening(market, scenario_plan(market)))
     return made
 
 

@@ -10,11 +10,11 @@ import pytest
 from tests.campaigns.booking_exports import Campaign, google_bulk, google_editor
 from tests.command_line import Answer, call
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.advice.days_ahead import carried_on, still_granted
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import PlanBytes, Proposed, ToldActuals
 from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.campaigns.days_ahead import carried_on, still_granted
 from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
 from xbopt.cli.campaign import read_campaigns

@@ -11,11 +11,11 @@ from tests.campaigns.campaigns_standing import after, opened, standing_at
 from xbopt.agents.planner.replanning import replanning_policy
 from xbopt.agents.policies import built_in_policy
 from xbopt.campaigns.actuals.actual_day import ActualDay
-from xbopt.campaigns.advice.days_ahead import DaysAhead, carried_on
 from xbopt.campaigns.advice.gain import Gain
 from xbopt.campaigns.advice.proposal import ProposalFigures, propose
 from xbopt.campaigns.books.events import Approved, Closed, PlanBytes, Proposed
 from xbopt.campaigns.books.record import CampaignRecord
+from xbopt.campaigns.days_ahead import DaysAhead, carried_on
 from xbopt.campaigns.standing import Standing
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.errors import CampaignError

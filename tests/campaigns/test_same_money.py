@@ -15,16 +15,12 @@ from xbopt.campaigns.actuals.from_tables import days_of_tables
 from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import Withdrawn
-from xbopt.campaigns.opening import opening
 from xbopt.campaigns.told_files import ImportAnswers, NewActuals, compared, read_actuals
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.baseline_plan import scenario_plan
 from xbopt.imports.coverage import Span
 from xbopt.reports.campaign.actuals import actuals_json, actuals_sentences, withdrawn_sentence
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.service.store.opening import open_store
-from xbopt.simulator.build import build_market
 
 EUR = NumberFormat(locale="en", currency="EUR")
 BOTH: dict[str | None, float] = {"DE": 80.0, "GB": 50.0}
@@ -33,14 +29,6 @@ BOTH: dict[str | None, float] = {"DE": 80.0, "GB": 50.0}
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
     return sixty_days()
-
-
-@pytest.fixture
-def book(tmp_path: Path, scenario: Scenario) -> CampaignBook:
-    made = CampaignBook(open_store(f"sqlite:///{tmp_path / 'store.sqlite'}"))
-    market = build_market(scenario)
-    made.open("spring", opening(market, scenario_plan(market)))
-    return made
 
 
 def google(folder: Path, scenario: Scenario, name: str, *rows: tuple[str, str, float], days: int = 7) -> Path:

@@ -14,16 +14,13 @@ from xbopt.campaigns.actuals.sources import named_as_before
 from xbopt.campaigns.advice.money_alarms import spending_nothing
 from xbopt.campaigns.books.campaign_book import CampaignBook
 from xbopt.campaigns.books.events import ToldFile, Withdrawn
-from xbopt.campaigns.opening import opening
 from xbopt.campaigns.standing import Standing
 from xbopt.campaigns.told_files import NewActuals, compared, read_actuals
 from xbopt.core.errors import CampaignError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.baseline_plan import scenario_plan
 from xbopt.imports.coverage import Span
 from xbopt.imports.tables import TRANSACTIONS
 from xbopt.service.store.opening import open_store
-from xbopt.simulator.build import build_market
 
 DAYS = 7
 
@@ -31,14 +28,6 @@ DAYS = 7
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
     return sixty_days()
-
-
-@pytest.fixture
-def book(tmp_path, scenario: Scenario) -> CampaignBook:
-    made = CampaignBook(open_store(f"sqlite:///{tmp_path / 'store.sqlite'}"))
-    market = build_market(scenario)
-    made.open("spring", opening(market, scenario_plan(market)))
-    return made
 
 
 def tell(book: CampaignBook, tables: dict[str, pl.DataFrame], off: Sequence[Span] = (), **more: object) -> NewActuals:
