@@ -7,12 +7,14 @@ import typer
 
 from xbopt.cli.completion import policy_names
 from xbopt.cli.options import (
+    EngineOption,
     ExplorationCostOption,
     HtmlOption,
     JsonOption,
     ScenarioArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     WorldSeedOption,
     XlsxOption,
     check_outputs,
@@ -111,6 +113,8 @@ def simulate_command(
         Path | None,
         typer.Option("--panel", help="Write media and orders by day, region and segment to this Parquet file."),
     ] = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     report: HtmlOption = None,
     xlsx: XlsxOption = None,
     as_json: JsonOption = False,
@@ -153,6 +157,8 @@ def simulate_command(
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
             origin=policy,
+            engine=engine,
+            workers=workers,
             on_progress=on_progress,
             on_cost=tell_cost,
         )

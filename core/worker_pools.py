@@ -1,6 +1,7 @@
 """Workers that take parts of a piece of work: processes of this machine, or a Ray cluster. See ``workers.py``."""
 
 import importlib
+import logging
 import os
 import pickle
 import signal
@@ -160,7 +161,7 @@ class _Ray(Protocol):
     """What is used of Ray, which is optional and comes without complete types."""
 
     def is_initialized(self) -> bool: ...
-    def init(self, *, log_to_driver: bool, include_dashboard: bool) -> object: ...
+    def init(self, *, log_to_driver: bool, include_dashboard: bool, logging_level: int) -> object: ...
     def put(self, value: object) -> object: ...
     def remote(self, *, max_retries: int) -> Callable[[object], "_RemoteFunction"]: ...
     def wait(self, references: Sequence[object], *, num_returns: int) -> tuple[list[object], list[object]]: ...
@@ -185,7 +186,7 @@ class Cluster(Pool):
         blob = _packed(work, pickler.dumps)
         if not self._ray.is_initialized():
             try:
-                self._ray.init(log_to_driver=False, include_dashboard=False)
+                self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 address = os.environ.get("RAY_ADDRESS", "of this machine")
                 raise UsageError(f"The Ray cluster {address} was not reached: {error}") from error

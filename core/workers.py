@@ -27,6 +27,7 @@ def over_parts(
     *,
     engine: Engine = "local",
     workers: int | None = None,
+    in_order: bool = True,
     on_progress: OnParts | None = None,
 ) -> Generator[Gathered]:
     """What the work gathers from each part, in the order of the parts; the same bytes whatever does them.
@@ -39,6 +40,7 @@ def over_parts(
         engine: ``local``, or ``ray``: the cluster of ``RAY_ADDRESS``, else one of this machine.
         workers: Processes, 1 where left out, which is this one; of a cluster the parts done at once, as many as it has
             processors where left out.
+        in_order: Whether to wait for the next in order, else each comes as soon as it is there.
         on_progress: Told of every part that is done, in whichever order.
 
     Raises:
@@ -59,11 +61,17 @@ def over_parts(
         return
     pool = Cluster(work, workers) if engine == "ray" else Processes(work, min(workers or 1, total))
     given: dict[object, int] = {}
+    kept: dict[int, Answer] = {}
+    first = 0
     try:
-        for answer in _in_order(pool, parts, given, tell):
-            if answer.error is not None:
-                raise answer.error
-            yield cast("Gathered", answer.gathered)
+        for n, answer in _answers(pool, parts, given, tell):
+            kept[n] = answer
+            while kept and (first in kept or not in_order):
+                due = kept.pop(first if in_order else n)
+                first += 1
+                if due.error is not None:
+                    raise due.error
+                yield cast("Gathered", due.gathered)
     finally:
         pool.end(given)
 
@@ -72,13 +80,16 @@ def _tell_nobody(done: int, total: int) -> None:
     """Progress that nobody asked for."""
 
 
-def _in_order(pool: Pool, parts: Sequence[object], given: dict[object, int], tell: OnParts) -> Iterator[Answer]:
-    """Answers in the order of the parts; ``given`` holds at any time what is with the workers."""
-    waiting, kept, losses = deque(range(len(parts))), dict[int, Answer](), Counter[int]()
-    done, first = 0, 0
-    while first < len(parts):
+def _answers(
+    pool: Pool, parts: Sequence[object], given: dict[object, int], tell: OnParts
+) -> Iterator[tuple[int, Answer]]:
+    """What came of each part, by its place, as soon as it is there; ``given`` holds what is with the workers."""
+    waiting, losses, done = deque(range(len(parts))), Counter[int](), 0
+    while waiting or given:
         slots = pool.slots()
-        while waiting and len(given) < slots and waiting[0] < first + _AHEAD * slots:
+        # Who waits for the next in order must not have to keep all the others.
+        last = min([*waiting, *given.values()]) + _AHEAD * slots
+        while waiting and len(given) < slots and waiting[0] < last:
             n = waiting.popleft()
             given[pool.give(parts[n])] = n
         for handle in pool.finished(given):
@@ -86,14 +97,12 @@ def _in_order(pool: Pool, parts: Sequence[object], given: dict[object, int], tel
             if answer is None:
                 losses[n] += 1
                 waiting.append(n)
-            else:
-                kept[n], done = answer, done + 1
-                tell(done, len(parts))
+                continue
+            done += 1
+            tell(done, len(parts))
+            yield n, answer
         waiting = deque(sorted(waiting))
         _check_losses(losses, len(parts))
-        while first in kept:
-            yield kept.pop(first)
-            first += 1
 
 
 def _check_losses(losses: Counter[int], total: int) -> None:
