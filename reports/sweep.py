@@ -119,7 +119,7 @@ def effects_table(result: SweepResult) -> Table:
     found = [effects(result, name) for name in figures]
     return Table(
         key="effects",
-        title="By parameter",
+        title="Means by value",
         columns=(
             Column("parameter", "Parameter", "text"),
             Column("value", "Value", "text"),
@@ -210,9 +210,9 @@ def _best(result: SweepResult, numbers: NumberFormat) -> tuple[Section, ...]:
         Section(
             key="best",
             title="Points that are ahead",
-            takeaway=f"{above} of the {len(rows)} points that are shown keep clear of the middle point.",
+            takeaway=f"{above} of the {len(rows)} points that are shown are clearly above the middle point.",
             charts=(chart,),
-            legend="Dot: mean over worlds. Line: its 95% interval. Grey: the interval holds the middle point.",
+            legend="Dot: mean over worlds. Line: its 95% interval. Grey: not clearly above the middle point.",
         ),
     )
 
