@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -74,10 +75,9 @@ class Processes(Pool):
 
     def __init__(self, work: Callable[[Any], object], count: int) -> None:
         self._blob, self._count = _packed(work, pickle.dumps), count
-        # The server of forkserver loads the modules once for all workers. Plain fork copies threads' locks as they are.
-        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        self._context = get_context(method)
-        self._context.set_forkserver_preload([__name__, getattr(work, "func", work).__module__])
+        # The server of forkserver loads once what all workers need. Plain fork would copy locks that threads hold.
+        self._context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+        self._context.set_forkserver_preload([name for name in sys.modules if name.partition(".")[0] == "xbopt"])
         self._pool: ProcessPoolExecutor | None = None
         self._alive: Connection | None = None
 
