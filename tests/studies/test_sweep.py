@@ -1,6 +1,7 @@
 """``sweep``: the same table whatever does the points, resumed after a kill, and refused where it makes no sense."""
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -248,3 +249,24 @@ def test_errors_of_a_sweep_are_ours(file, tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(XboptError, match="cannot be made"):
         xbopt.sweep(file, tmp_path / "taken")
+
+
+def test_agents_are_trained_and_a_run_that_broke_off_is_begun_anew(tmp_path):
+    settings = "{encoding: tactics, test_worlds: 0, worlds: 4, validation_worlds: 2, evaluate_every: 1}"
+    text = (
+        "scenario: quickstart\n" + SHORT + f"run: {{command: train, agent: lin_ts, steps: 1, plan: baseline, runs: 2, "
+        f"settings: {settings}}}\ndesign: {{grid: {{run.settings.spread: [0.1, 1.0]}}}}\n"
+    )
+    file = written(tmp_path, text)
+    here = xbopt.sweep(file, tmp_path / "here")
+    assert not here.failed
+    assert sorted(path.name for path in (tmp_path / "here" / "runs").iterdir()) == ["00000", "00001"]
+    away = xbopt.sweep(file, tmp_path / "away", workers=2)
+    assert table_of(away.folder) == table_of(here.folder)
+    run = away.folder / "runs" / "00001"
+    (run / "manifest.json").unlink()
+    shutil.rmtree(run / "checkpoints")
+    (away.folder / "points.jsonl").unlink()
+    assert xbopt.sweep(file, away.folder, resume=True).done_before == 0
+    assert table_of(away.folder) == table_of(here.folder)
+    assert (run / "manifest.json").is_file()
