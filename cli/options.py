@@ -52,7 +52,7 @@ WorkersOption = Annotated[
         min=1,
         max=4096,
         metavar="N",
-        help="Processes, 1 where left out; with ray the parts at once, as many as it has processors where left out.",
+        help="Number of processes, 1 where left out. With ray: of parts at once, by its processors where left out.",
     ),
 ]
 HtmlOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]

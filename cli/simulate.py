@@ -165,7 +165,9 @@ def simulate_command(
         # An exploring policy has no twin without media that draws the same tactics.
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
-        gain = media_effect(result, chosen, on_progress=on_progress) if has_gain else None
+        gain = None
+        if has_gain:
+            gain = media_effect(result, chosen, engine=engine, workers=workers, on_progress=on_progress)
         # What is explored is drawn anew each time, so no change of one per cent leaves it as it was.
         marginals = None if explores else plan_marginals(market, chosen)
     for note in result.notes:
