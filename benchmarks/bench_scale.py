@@ -6,8 +6,8 @@ machine). It prints what docs/scale.md explains:
 - the work: processor time of a world-day, and what a worker does once for a market;
 - what is moved: bytes of the work, of a part and of what comes back;
 - the overhead: time of a part that does nothing, of a megabyte that comes back, and of the start of workers;
-- scaling from 1 worker to ``--workers``, in turns, beside that of plain arithmetic: a machine with other tenants has
-  less than its processors to give, and the yardstick says how much less;
+- scaling from 1 worker to ``--workers``, in turns: by the clock, beside that of plain arithmetic, which says what a
+  machine with other tenants has to give; and by processor time, which others cannot take;
 - the model: time of two jobs by number of workers, and what bounds it.
 """
 
@@ -24,7 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -76,10 +76,10 @@ class Constants:
         """The same of a point of a sweep."""
         return self.empty_seconds + self.row_seconds
 
-    def wall_seconds(self, parts: int, workers: int, asker_seconds: float) -> tuple[float, str]:
+    def wall_seconds(self, parts: int, workers: int, asker_seconds: float, crowding: float) -> tuple[float, str]:
         """Time of a job, and what bounds it: work, the last round of parts, or the process that asks."""
-        rounds = math.ceil(parts / workers)
-        even, uneven = parts / workers * self.part_seconds, rounds * self.part_seconds
+        rounds, each = math.ceil(parts / workers), self.part_seconds * (crowding if workers > 1 else 1.0)
+        even, uneven = parts / workers * each, rounds * each
         asker = parts * asker_seconds
         bound = "the asker" if asker > uneven else "work" if uneven <= 1.1 * even else "too few parts"
         return self.start_seconds + self.once_seconds + max(uneven, asker), bound
@@ -164,30 +164,73 @@ def measure(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """From one worker to more, medians over turns.
+
+    Attributes:
+        wall: How many times as fast by the clock.
+        plain: The same of plain arithmetic: what the machine has to give.
+        processor: The same by the processor time of the busiest worker, start included: what it would be if nobody
+            else used the machine.
+        crowding: Processor time of a part while others are done beside it, over that of a part alone.
+    """
+
+    wall: float
+    plain: float
+    processor: float
+    crowding: float
+
+
+def metered(played: Played, chunk: Chunk) -> tuple[int, float, float]:
+    """Play a chunk; who did it, with how much processor time of its life until then, and of this part."""
+    began = time.process_time()
+    for _ in play_chunks(played, [chunk]):
+        pass
+    now = time.process_time()
+    return os.getpid(), now, now - began
+
+
 def scaling(
-    market: MarketParameters, engine: Engine, workers: int, *, chunk: int, parts: int, repeats: int
-) -> list[tuple[float, float]]:
-    """Speed-up of worlds and of plain arithmetic from one worker to more, in turns ``[(worlds, arithmetic), ...]``."""
+    market: MarketParameters, found: Constants, engine: Engine, workers: int, *, chunk: int, parts: int, repeats: int
+) -> Scaling:
+    """Measure and print how much faster more workers are than one, in turns."""
     played = Played(market=market, policies=(policy_from(POLICY, market),), seed=SEED, world_seed=None)
     chunks = [Chunk(worlds=np.arange(n * chunk, (n + 1) * chunk)) for n in range(parts)]
-    rounds = max(1, int(1.0 / timed(lambda: arithmetic(1000, 0)) * 1000)) if chunk > 8 else 10
+    rounds = max(1, int(1000 / timed(lambda: arithmetic(1000, 0)))) if chunk > 8 else 10
 
-    def worlds(count: int) -> float:
-        return timed(lambda: list(play_chunks(played, chunks, engine=engine, workers=count)))
+    def played_by(count: int) -> tuple[float, list[tuple[int, float, float]]]:
+        began = time.perf_counter()
+        who: Engine = engine if count > 1 else "local"
+        done = list(over_parts(partial(metered, played), chunks, engine=who, workers=count))
+        return time.perf_counter() - began, done
 
     def plain(count: int) -> float:
-        work = partial(arithmetic, rounds)
-        return timed(lambda: list(over_parts(work, range(2 * workers), engine=engine, workers=count)))
+        return timed(lambda: list(over_parts(partial(arithmetic, rounds), range(2 * workers), workers=count)))
 
-    found = [(worlds(1) / worlds(workers), plain(1) / plain(workers)) for _ in range(repeats)]
-    for one, other in found:
-        print(f"  1 -> {workers} workers: worlds {one:.2f} x, plain arithmetic {other:.2f} x")
-    one, other = (statistics.median(column) for column in zip(*found, strict=True))
-    print(f"scaling, medians: worlds {one:.2f} x, plain arithmetic {other:.2f} x, of it {one / other:.0%}")
-    return found
+    turns: list[Scaling] = []
+    for _ in range(repeats):
+        (alone, one), (beside, more) = played_by(1), played_by(workers)
+        by_worker = {pid: lived for pid, lived, _ in more}
+        alone_part, beside_part = (statistics.median(part for _, _, part in done) for done in (one, more))
+        turn = Scaling(
+            wall=(alone + found.once_seconds) / beside,
+            plain=plain(1) / plain(workers),
+            processor=(sum(part for _, _, part in one) + found.once_seconds) / max(by_worker.values()),
+            crowding=beside_part / alone_part,
+        )
+        print(
+            f"  1 -> {workers} workers: by the clock {turn.wall:.2f} x (plain arithmetic {turn.plain:.2f} x), by "
+            f"processor time {turn.processor:.2f} x; a part takes {turn.crowding:.2f} times as much beside others",
+            flush=True,
+        )
+        turns.append(turn)
+    medians = {field.name: statistics.median(getattr(turn, field.name) for turn in turns) for field in fields(Scaling)}
+    print("scaling, medians: " + ", ".join(f"{name} {value:.2f}" for name, value in medians.items()))
+    return Scaling(**medians)
 
 
-def model(constants: Constants, *, worlds: int, points: int, chunk: int) -> None:
+def model(constants: Constants, crowding: float, *, worlds: int, points: int, chunk: int) -> None:
     """Print the time of two jobs by number of workers."""
     rows = {
         f"simulate, {worlds:,} worlds": (math.ceil(worlds / chunk), constants.of_a_chunk),
@@ -197,7 +240,7 @@ def model(constants: Constants, *, worlds: int, points: int, chunk: int) -> None
         alone = parts * (constants.part_seconds + asker)
         print(f"{name}: {parts:,} parts, {asker * 1e3:.1f} ms of the asker a part")
         for workers in MODELLED:
-            seconds, bound = constants.wall_seconds(parts, workers, asker)
+            seconds, bound = constants.wall_seconds(parts, workers, asker, crowding)
             print(f"  {workers:5} workers {seconds:10.1f} s {alone / seconds:7.1f} x   bound by {bound}")
 
 
@@ -214,8 +257,9 @@ def main() -> None:
     days, cells = market.scenario.days, market.shape
     print(f"{market.scenario.name}: {days} days, cells {cells}, {asked.engine}, {os.cpu_count()} processors")
     found = measure(market, asked.engine, asked.workers, chunk=chunk, parts=20 if asked.tiny else 1000, repeats=repeats)
-    scaling(market, asked.engine, asked.workers, chunk=chunk, parts=2 if asked.tiny else 8, repeats=repeats)
-    model(found, worlds=100_000, points=10_000, chunk=chunk)
+    parts = 2 if asked.tiny else 8
+    more = scaling(market, found, asked.engine, asked.workers, chunk=chunk, parts=parts, repeats=repeats)
+    model(found, more.crowding, worlds=100_000, points=10_000, chunk=chunk)
 
 
 if __name__ == "__main__":

@@ -88,21 +88,23 @@ def _answers(
     while waiting or given:
         slots = pool.slots()
         # Who waits for the next in order must not have to keep all the others.
-        last = min([*waiting, *given.values()]) + _AHEAD * slots
+        last = min([*given.values(), *([waiting[0]] if waiting else [])]) + _AHEAD * slots
         while waiting and len(given) < slots and waiting[0] < last:
             n = waiting.popleft()
             given[pool.give(parts[n])] = n
+        lost: list[int] = []
         for handle in pool.finished(given):
             n, answer = given.pop(handle), pool.answer(handle)
             if answer is None:
-                losses[n] += 1
-                waiting.append(n)
+                lost.append(n)
                 continue
             done += 1
             tell(done, len(parts))
             yield n, answer
-        waiting = deque(sorted(waiting))
-        _check_losses(losses, len(parts))
+        if lost:
+            losses.update(lost)
+            _check_losses(losses, len(parts))
+            waiting = deque(sorted([*waiting, *lost]))
 
 
 def _check_losses(losses: Counter[int], total: int) -> None:

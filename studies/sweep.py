@@ -29,11 +29,13 @@ from xbopt.core.workers import Engine, over_parts
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.plan import plan
 from xbopt.studies.simulate import market_of, simulate
-from xbopt.studies.sweep_file import FIGURES, PlanRun, Point, Sweep, TrainRun, changes_at, read_sweep
+from xbopt.studies.sweep_file import FIGURES, RUN, PlanRun, Point, Sweep, TrainRun, changes_at, read_sweep
 from xbopt.studies.sweep_rows import SweepResult, SweepRow, rows_done
 
 LINES, TABLE, ABOUT = "points.jsonl", "results.parquet", "sweep.json"
 _RUNS = "runs"
+_POLICIES = ("policy", "plan")
+"""Options that name a policy, which may be a file: what is in it counts, and not what it is called alone."""
 _OF_THE_POINT = (ScenarioError, BudgetError, DecisionError, PolicyError)
 """Errors that a point may have and its neighbours not: they are told in its row."""
 
@@ -162,7 +164,7 @@ def _opened(folder: Path, asked: Sweep, scenario: Scenario, *, resume: bool) -> 
     if then != about:
         why = (
             f"it was begun by xbopt {then['xbopt']}, and this is {__version__}"
-            if then["sweep"] == about["sweep"]
+            if then.get("sweep") == about["sweep"]
             else "another file, scenario or policy, or other values"
         )
         raise UsageError(f"{folder} holds another sweep ({why}); name another folder.")
@@ -174,17 +176,13 @@ def _opened(folder: Path, asked: Sweep, scenario: Scenario, *, resume: bool) -> 
 def _identity(asked: Sweep, scenario: Scenario) -> str:
     """Hash of all that the results depend on: scenario, what is done, points, and files of policies."""
     document = asked.document
-    policies = dict.fromkeys(
-        str(value)
-        for run in (asked.run_at(point) for point in asked.points[:: len(document.seeds)])
-        for value in (getattr(run, "policy", None), getattr(run, "plan", None))
-        if value is not None
-    )
+    named = [getattr(document.run, name, None) for name in _POLICIES]
+    named += [point.parameters.get(f"{RUN}.{name}") for point in asked.points for name in _POLICIES]
     whole = {
         "scenario": scenario.hash,
         "run": document.run.model_dump(),
         "points": [(point.parameters, point.seed) for point in asked.points],
-        "policies": {name: mark_of(name) for name in policies},
+        "policies": {name: mark_of(name) for name in {name for name in named if isinstance(name, str)}},
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 

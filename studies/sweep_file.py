@@ -28,7 +28,8 @@ FIGURES: tuple[str, ...] = ("reward", *KPI_NAMES, "customer_value", "carried_bey
 MOST_POINTS = 100_000
 _CHECKED = 500
 """So many points are checked as whole scenarios before the first is played: 2 to 3 ms each."""
-_RUN = "run"
+RUN = "run"
+"""What parameters begin with that are options of what is done."""
 _Runs = Annotated[int, Field(ge=1, le=100_000, description="worlds to play at each point")]
 _Values = dict[str, JsonValue]
 _NOTHING: _Values = {}
@@ -220,7 +221,7 @@ class Sweep:
 
 def is_option(parameter: str) -> bool:
     """Whether a parameter is one of what is done, and no path of the scenario."""
-    return parameter.startswith(f"{_RUN}.")
+    return parameter.startswith(f"{RUN}.")
 
 
 def assignment(parameter: str, value: JsonValue) -> str:
