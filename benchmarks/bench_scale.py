@@ -23,10 +23,10 @@ import pickle
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -50,10 +50,10 @@ class Constants:
         part_seconds: Processor time of a chunk of worlds.
         once_seconds: Of what a worker works out once for a market.
         start_seconds: From the call to the first answer of workers that do nothing.
-        empty_seconds: Of the asker for a part that does nothing.
-        byte_seconds: Of the asker for a byte that comes back.
-        merge_seconds: Of the asker to put a part's sums to the others.
-        row_seconds: Of the asker to keep a row of a sweep, so that no kill takes it.
+        empty_seconds: Processor time of the asker for a part that does nothing.
+        byte_seconds: Its processor time for a byte that comes back.
+        merge_seconds: The same to put a part's sums to the others.
+        row_seconds: The same to keep a row of a sweep.
         result_bytes: What comes back of a part.
     """
 
@@ -78,7 +78,7 @@ class Constants:
 
     def wall_seconds(self, parts: int, workers: int, asker_seconds: float, crowding: float) -> tuple[float, str]:
         """Time of a job, and what bounds it: work, the last round of parts, or the process that asks."""
-        rounds, each = math.ceil(parts / workers), self.part_seconds * (crowding if workers > 1 else 1.0)
+        rounds, each = math.ceil(parts / workers), self.part_seconds * (max(crowding, 1.0) if workers > 1 else 1.0)
         even, uneven = parts / workers * each, rounds * each
         asker = parts * asker_seconds
         bound = "the asker" if asker > uneven else "work" if uneven <= 1.1 * even else "too few parts"
@@ -100,15 +100,14 @@ def arithmetic(rounds: int, part: int) -> float:
 
 
 def kept_row() -> float:
-    """Seconds until a line of 1 kB is on the disk."""
-    with tempfile.TemporaryFile(dir=Path.cwd()) as file:
+    """Processor time to write a line of 1 kB where a kill does not take it."""
+    with tempfile.TemporaryFile() as file:
 
         def keep() -> None:
             file.write(b"x" * 1000)
             file.flush()
-            os.fsync(file.fileno())
 
-        return timed(keep)
+        return timed(keep, time.process_time)
 
 
 def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
@@ -128,7 +127,7 @@ def measure(
     again = [timed(lambda: list(play_chunks(played, chunks[:1])), time.process_time) for _ in range(repeats)]
     totals = list(play_chunks(played, chunks))
     result_bytes, part_seconds = len(pickle.dumps(totals[0])), statistics.median(again)
-    merge = timed(lambda: merge_totals(totals * 4)) / 8
+    merge = timed(lambda: merge_totals(totals * 4), time.process_time) / 8
     days = chunk * market.scenario.days
     print(f"work: {part_seconds / days * 1e6:.1f} us a world-day; {part_seconds:.2f} s a part of {chunk} worlds")
     print(f"once a worker and market: {max(first - part_seconds, 0.0):.2f} s")
@@ -137,20 +136,20 @@ def measure(
         f"kB, back {result_bytes / 1e6:.2f} MB a part ({result_bytes / chunk / 1e3:.1f} kB a world)"
     )
 
-    def empty(size: int, count: int) -> float:
+    def empty(size: int, count: int, clock: Callable[[], float]) -> float:
         work = partial(nothing, size)
-        return timed(lambda: list(over_parts(work, range(count), engine=engine, workers=workers)))
+        return timed(lambda: list(over_parts(work, range(count), engine=engine, workers=workers)), clock)
 
-    cold, start = empty(0, 2), min(empty(0, 2) for _ in range(repeats))
-    each = max(min(empty(0, parts) for _ in range(repeats)) - start, 0.0) / parts
-    large = 32
-    moved = min(empty(result_bytes, large) for _ in range(repeats)) - start - large * each
-    row = statistics.median(kept_row() for _ in range(20))
-    byte = max(moved, 0.0) / large / result_bytes
+    cold, start = empty(0, 2, time.perf_counter), min(empty(0, 2, time.perf_counter) for _ in range(repeats))
+    # By processor time of the asker: what others do on the machine must not count, nor what the workers do.
+    few, many = (min(empty(0, count, time.process_time) for _ in range(repeats)) for count in (2, parts))
+    each, large = max(many - few, 0.0) / parts, 32
+    moved = min(empty(result_bytes, large, time.process_time) for _ in range(repeats)) - few - large * each
+    byte, row = max(moved, 0.0) / large / result_bytes, statistics.median(kept_row() for _ in range(50))
     print(
-        f"overhead of {engine}: start {cold:.2f} s at first, then {start:.2f} s; {each * 1e3:.2f} ms a part; "
-        f"{byte * 1e9:.2f} s a GB that comes back; merging {merge * 1e3:.2f} ms a part; "
-        f"keeping a row {row * 1e3:.2f} ms"
+        f"overhead of {engine}: start {cold:.2f} s at first, then {start:.2f} s; of the asker {each * 1e3:.2f} ms a part "
+        f"and {byte * 1e9:.2f} s a GB that comes back; merging {merge * 1e3:.2f} ms a part, keeping a row "
+        f"{row * 1e3:.3f} ms"
     )
     return Constants(
         part_seconds=part_seconds,
@@ -171,8 +170,8 @@ class Scaling:
     Attributes:
         wall: How many times as fast by the clock.
         plain: The same of plain arithmetic: what the machine has to give.
-        processor: The same by the processor time of the busiest worker, start included: what it would be if nobody
-            else used the machine.
+        processor: The same by the processor time of the busiest worker: what it would be if nobody else used the
+            machine.
         crowding: Processor time of a part while others are done beside it, over that of a part alone.
     """
 
@@ -182,13 +181,9 @@ class Scaling:
     crowding: float
 
 
-def metered(played: Played, chunk: Chunk) -> tuple[int, float, float]:
-    """Play a chunk; who did it, with how much processor time of its life until then, and of this part."""
-    began = time.process_time()
-    for _ in play_chunks(played, [chunk]):
-        pass
-    now = time.process_time()
-    return os.getpid(), now, now - began
+def metered(played: Played, chunk: Chunk) -> tuple[int, float]:
+    """Play a chunk; who did it, and with how much processor time."""
+    return os.getpid(), timed(lambda: list(play_chunks(played, [chunk])), time.process_time)
 
 
 def scaling(
@@ -199,7 +194,7 @@ def scaling(
     chunks = [Chunk(worlds=np.arange(n * chunk, (n + 1) * chunk)) for n in range(parts)]
     rounds = max(1, int(1000 / timed(lambda: arithmetic(1000, 0)))) if chunk > 8 else 10
 
-    def played_by(count: int) -> tuple[float, list[tuple[int, float, float]]]:
+    def played_by(count: int) -> tuple[float, list[tuple[int, float]]]:
         began = time.perf_counter()
         who: Engine = engine if count > 1 else "local"
         done = list(over_parts(partial(metered, played), chunks, engine=who, workers=count))
@@ -211,12 +206,14 @@ def scaling(
     turns: list[Scaling] = []
     for _ in range(repeats):
         (alone, one), (beside, more) = played_by(1), played_by(workers)
-        by_worker = {pid: lived for pid, lived, _ in more}
-        alone_part, beside_part = (statistics.median(part for _, _, part in done) for done in (one, more))
+        by_worker = Counter[int]()
+        for pid, seconds in more:
+            by_worker[pid] += seconds
+        alone_part, beside_part = (statistics.median(seconds for _, seconds in done) for done in (one, more))
         turn = Scaling(
             wall=(alone + found.once_seconds) / beside,
             plain=plain(1) / plain(workers),
-            processor=(sum(part for _, _, part in one) + found.once_seconds) / max(by_worker.values()),
+            processor=(sum(seconds for _, seconds in one) + found.once_seconds) / max(by_worker.values()),
             crowding=beside_part / alone_part,
         )
         print(
@@ -237,7 +234,7 @@ def model(constants: Constants, crowding: float, *, worlds: int, points: int, ch
         f"sweep, {points:,} points of {chunk} worlds": (points, constants.of_a_row),
     }
     for name, (parts, asker) in rows.items():
-        alone = parts * (constants.part_seconds + asker)
+        alone = constants.once_seconds + parts * constants.part_seconds
         print(f"{name}: {parts:,} parts, {asker * 1e3:.1f} ms of the asker a part")
         for workers in MODELLED:
             seconds, bound = constants.wall_seconds(parts, workers, asker, crowding)

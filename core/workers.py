@@ -88,7 +88,8 @@ def _answers(
     while waiting or given:
         slots = pool.slots()
         # Who waits for the next in order must not have to keep all the others.
-        last = min([*given.values(), *([waiting[0]] if waiting else [])]) + _AHEAD * slots
+        oldest = min(given.values(), default=len(parts))
+        last = min(oldest, waiting[0] if waiting else oldest) + _AHEAD * slots
         while waiting and len(given) < slots and waiting[0] < last:
             n = waiting.popleft()
             given[pool.give(parts[n])] = n

@@ -1,6 +1,7 @@
 """A sweep for people and for other programs: its page, its tables and its sentences."""
 
 import json
+import math
 from collections.abc import Mapping
 
 from xbopt.reports.kit.chart_intervals import ROW_HEIGHT, SHARE_AXIS, IntervalRow, interval_chart
@@ -14,7 +15,6 @@ from xbopt.studies.sweep_rows import SweepResult, SweepRow, effects
 SHOWN_ROWS = 200
 """Rows of the tables for people; the Parquet file has all."""
 _CHARTED = 20
-_Z = 1.96  # of a 95 % interval
 _PAIRED = (
     "Points with one seed play the same worlds with the same luck, so their differences are surer than their standard "
     "errors say; xbopt compare tests differences of policies."
@@ -60,8 +60,7 @@ def sweep_sentences(result: SweepResult, numbers: NumberFormat) -> tuple[str, ..
     first = result.sweep.document.figures[0]
     name, unit = KPI_LABELS[first]
     best = result.ranked[0]
-    known = best.se[first] == best.se[first]
-    around = f" (standard error {numbers.number(best.se[first], unit)})" if known else ""
+    around = "" if math.isnan(best.se[first]) else f" (standard error {numbers.number(best.se[first], unit)})"
     seed = f", seed {best.seed}" if len(result.sweep.document.seeds) > 1 else ""
     verdict = (
         f"{name} is largest at point {best.point} of {numbers.count(len(result.rows))}: "
@@ -82,9 +81,10 @@ def _plain(value: object) -> str:
 
 
 def points_table(result: SweepResult) -> Table:
-    """The points by the first figure that was asked for, and their parameters; those without figures last."""
+    """The points by the first figure that was asked for, and their parameters; those without it last."""
     document = result.sweep.document
-    rows = [*result.ranked, *result.failed]
+    placed = {row.point for row in result.ranked}
+    rows = [*result.ranked, *(row for row in result.rows if row.point not in placed)]
     heads = [(name, *KPI_LABELS[name]) for name in document.figures]
 
     def cells(row: SweepRow) -> tuple[Value, ...]:
@@ -174,24 +174,23 @@ def sweep_content(result: SweepResult, *, locale: str = "en") -> PageContent:
 def _best(result: SweepResult, numbers: NumberFormat) -> tuple[Section, ...]:
     first = result.sweep.document.figures[0]
     name, unit = KPI_LABELS[first]
-    shown = [row for row in result.ranked if row.mean[first] == row.mean[first]][:_CHARTED]
+    shown = result.ranked[:_CHARTED]
     if not shown:
         return ()
+    middle = result.middle
 
     def charted(row: SweepRow) -> IntervalRow:
-        mean = row.mean[first]
-        half = _Z * row.se[first] if row.se[first] == row.se[first] else 0.0
-        written = [numbers.number(value, unit, symbol=False) for value in (mean, mean - half, mean + half)]
+        mean, (low, high) = row.mean[first], row.interval(first)
+        written = [numbers.number(value, unit, symbol=False) for value in (mean, low, high)]
         return IntervalRow(
             name=f"Point {row.point}" + (f", seed {row.seed}" if len(result.sweep.document.seeds) > 1 else ""),
             value=mean,
-            low=mean - half,
-            high=mean + half,
+            low=low,
+            high=high,
             label=f"{written[0]}  ({written[1]} to {written[2]})",
-            is_strong=mean - half > middle,
+            is_strong=low > middle,
         )
 
-    middle = sorted(row.mean[first] for row in result.ranked)[len(result.ranked) // 2]
     description = f"{name} of the points that have most of it, with 95% intervals."
     rows = [charted(row) for row in shown]
     axis = SHARE_AXIS if unit == "share" else MONEY_AXIS

@@ -1,6 +1,7 @@
 """What came of a sweep: one row a point, as lines while it runs, as a table, and by parameter."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,6 +15,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.sweep_file import FIGURES, Sweep
 
+_Z = 1.959964  # of a 95 % interval
 _MOST_VALUES, _GROUPS = 10, 5
 """A parameter with more values than that is read off by groups of its values."""
 
@@ -44,6 +46,12 @@ class SweepRow:
     seconds: float
     error: str = ""
 
+    def interval(self, figure: str) -> tuple[float, float]:
+        """95 % interval of a figure's mean; the mean itself where one world says nothing of its error."""
+        mean, se = self.mean[figure], self.se[figure]
+        half = 0.0 if math.isnan(se) else _Z * se
+        return mean - half, mean + half
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepResult:
@@ -70,9 +78,15 @@ class SweepResult:
 
     @property
     def ranked(self) -> tuple[SweepRow, ...]:
-        """Points with figures, by the first figure that is asked for, the largest first."""
+        """Points by the first figure that is asked for, the largest first, without those where it has no meaning."""
         first = self.sweep.document.figures[0]
-        return tuple(sorted((row for row in self.rows if not row.error), key=lambda row: -row.mean[first]))
+        known = (row for row in self.rows if not row.error and not math.isnan(row.mean[first]))
+        return tuple(sorted(known, key=lambda row: -row.mean[first]))
+
+    @property
+    def middle(self) -> float:
+        """The first figure of the point in the middle of ``ranked``."""
+        return self.ranked[len(self.ranked) // 2].mean[self.sweep.document.figures[0]]
 
     def to_frame(self) -> Frame:
         """One row a point: number, seed, parameters, figures and their ``_se``, scenario hash, version, error."""
@@ -80,22 +94,27 @@ class SweepResult:
 
 
 def rows_done(lines: Path) -> dict[int, SweepRow]:
-    """What stands in the lines; one that was cut off by a kill, or by a full disk, counts for nothing."""
+    """What stands in the lines. From one that cannot be read on, as a kill or a power cut leaves it, nothing counts."""
     if not lines.is_file():
         return {}
-    text = lines.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        with replace_file(lines) as temporary:
-            temporary.write_text(whole, encoding="utf-8")
-    read = [cast("dict[str, object]", json.loads(line)) for line in whole.splitlines()]
-    rows: list[SweepRow] = []
-    for one in read:
+    text = lines.read_text(encoding="utf-8", errors="replace")
+    rows: dict[int, SweepRow] = {}
+    whole = 0
+    for line in text.split("\n")[:-1]:
+        try:
+            read = cast("dict[str, object]", json.loads(line))
+        except ValueError:
+            break
+        whole += len(line) + 1
         for name in ("mean", "se"):
-            figures = cast("dict[str, float | None]", one[name])
-            one[name] = {key: float("nan") if value is None else value for key, value in figures.items()}
-        rows.append(SweepRow(**one))  # pyright: ignore[reportArgumentType] - written by `sweep` from such a row
-    return {row.point: row for row in rows}
+            figures = cast("dict[str, float | None]", read[name])
+            read[name] = {key: float("nan") if value is None else value for key, value in figures.items()}
+        row = SweepRow(**read)  # pyright: ignore[reportArgumentType] - written by `sweep` from such a row
+        rows[row.point] = row
+    if whole < len(text):
+        with replace_file(lines) as temporary:
+            temporary.write_text(text[:whole], encoding="utf-8")
+    return rows
 
 
 def _flat(rows: Sequence[SweepRow], parameters: Sequence[str]) -> list[dict[str, object]]:
