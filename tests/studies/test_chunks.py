@@ -85,7 +85,7 @@ def test_a_policy_that_cannot_travel_is_refused(market):
         name, kind = "local", "baseline"
 
         def decide(self, observation: object) -> object:
-            raise NotImplementedError
+            raise AssertionError("nobody gets that far")
 
     with pytest.raises(xbopt.UsageError, match="cannot be sent to workers"):
         xbopt.simulate(market, Local(), runs=400, workers=2)
