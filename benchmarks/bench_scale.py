@@ -23,7 +23,7 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -76,13 +76,32 @@ class Constants:
         """The same of a point of a sweep."""
         return self.empty_seconds + self.row_seconds
 
-    def wall_seconds(self, parts: int, workers: int, asker_seconds: float, crowding: float) -> tuple[float, str]:
-        """Time of a job, and what bounds it: work, the last round of parts, or the process that asks."""
-        rounds, each = math.ceil(parts / workers), self.part_seconds * (max(crowding, 1.0) if workers > 1 else 1.0)
-        even, uneven = parts / workers * each, rounds * each
-        asker = parts * asker_seconds
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Work that is cut into parts; seconds.
+
+    Attributes:
+        name: What it is.
+        parts: How many parts.
+        part_seconds: Of a worker for one.
+        once_seconds: Of each worker before its first.
+        asker_seconds: Of the process that asks for one.
+    """
+
+    name: str
+    parts: int
+    part_seconds: float
+    once_seconds: float
+    asker_seconds: float
+
+    def seconds(self, workers: int, crowding: float) -> tuple[float, str]:
+        """Its time without the start of workers, and what bounds it: work, the last round, or the process that asks."""
+        each = self.part_seconds * (max(crowding, 1.0) if workers > 1 else 1.0)
+        even, uneven = self.parts / workers * each, math.ceil(self.parts / workers) * each
+        asker = self.parts * self.asker_seconds if workers > 1 else 0.0
         bound = "the asker" if asker > uneven else "work" if uneven <= 1.1 * even else "too few parts"
-        return self.start_seconds + self.once_seconds + max(uneven, asker), bound
+        return self.once_seconds + max(uneven, asker), bound
 
 
 def nothing(size: int, part: int) -> bytes:
@@ -147,8 +166,8 @@ def measure(
     moved = min(empty(result_bytes, large, time.process_time) for _ in range(repeats)) - few - large * each
     byte, row = max(moved, 0.0) / large / result_bytes, statistics.median(kept_row() for _ in range(50))
     print(
-        f"overhead of {engine}: start {cold:.2f} s at first, then {start:.2f} s; of the asker {each * 1e3:.2f} ms a part "
-        f"and {byte * 1e9:.2f} s a GB that comes back; merging {merge * 1e3:.2f} ms a part, keeping a row "
+        f"overhead of {engine}: start {cold:.2f} s at first, then {start:.2f} s; of the asker {each * 1e3:.2f} ms a "
+        f"part and {byte * 1e9:.2f} s a GB that comes back; merging {merge * 1e3:.2f} ms a part, keeping a row "
         f"{row * 1e3:.3f} ms"
     )
     return Constants(
@@ -206,7 +225,7 @@ def scaling(
     turns: list[Scaling] = []
     for _ in range(repeats):
         (alone, one), (beside, more) = played_by(1), played_by(workers)
-        by_worker = Counter[int]()
+        by_worker = defaultdict[int, float](float)
         for pid, seconds in more:
             by_worker[pid] += seconds
         alone_part, beside_part = (statistics.median(seconds for _, seconds in done) for done in (one, more))
@@ -227,17 +246,31 @@ def scaling(
     return Scaling(**medians)
 
 
-def model(constants: Constants, crowding: float, *, worlds: int, points: int, chunk: int) -> None:
+def model(found: Constants, crowding: float, *, worlds: int, points: int, chunk: int) -> None:
     """Print the time of two jobs by number of workers."""
-    rows = {
-        f"simulate, {worlds:,} worlds": (math.ceil(worlds / chunk), constants.of_a_chunk),
-        f"sweep, {points:,} points of {chunk} worlds": (points, constants.of_a_row),
-    }
-    for name, (parts, asker) in rows.items():
-        alone = constants.once_seconds + parts * constants.part_seconds
-        print(f"{name}: {parts:,} parts, {asker * 1e3:.1f} ms of the asker a part")
+    part, once = found.part_seconds, found.once_seconds
+    jobs = (
+        Job(
+            name=f"simulate, {worlds:,} worlds",
+            parts=math.ceil(worlds / chunk),
+            part_seconds=part,
+            once_seconds=once,
+            asker_seconds=found.of_a_chunk,
+        ),
+        Job(  # each point is a market of its own
+            name=f"sweep, {points:,} points of {chunk} worlds",
+            parts=points,
+            part_seconds=part + once,
+            once_seconds=0.0,
+            asker_seconds=found.of_a_row,
+        ),
+    )
+    for job in jobs:
+        print(f"{job.name}: {job.parts:,} parts, {job.asker_seconds * 1e3:.1f} ms of the asker a part")
+        alone, _ = job.seconds(1, crowding)
         for workers in MODELLED:
-            seconds, bound = constants.wall_seconds(parts, workers, asker, crowding)
+            seconds, bound = job.seconds(workers, crowding)
+            seconds += found.start_seconds if workers > 1 else 0.0
             print(f"  {workers:5} workers {seconds:10.1f} s {alone / seconds:7.1f} x   bound by {bound}")
 
 
