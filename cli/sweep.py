@@ -73,19 +73,21 @@ def _extent(asked: "Sweep") -> str:
 
 def _teller(on_progress: "Progress", workers: int | None) -> "Callable[[SweepRow, int, int], None]":
     """Counts rows, and says after the first ones how long the others will take."""
-    began, told, seconds = time.perf_counter(), False, list[float]()
+    first, told, seconds = 0.0, False, list[float]()
 
     def on_row(row: "SweepRow", done: int, total: int) -> None:
-        nonlocal told
+        nonlocal first, told
+        first = first or time.perf_counter()
         seconds.append(row.seconds)
         on_progress("points", done, total)
-        if told or done == total or len(seconds) < (workers or 2):
+        # How much a cluster does at once nobody knows beforehand; the time from its first point to the fourth says it.
+        if told or done == total or len(seconds) < (workers or 4):
             return
         told = True
-        each, passed = sum(seconds) / len(seconds), time.perf_counter() - began
-        # Of a cluster nobody knows beforehand how much it does at once; the first points say.
-        left = (total - done) * (each / workers if workers is not None else passed / len(seconds))
-        say(f"A point takes {_duration(each)}, so the other {total - done:,} take about {_duration(left)}.")
+        each = sum(seconds) / len(seconds)
+        apart = each / workers if workers is not None else (time.perf_counter() - first) / (len(seconds) - 1)
+        others, left = total - done, apart * (total - done)
+        say(f"A point takes {_duration(each)}, so the other {others:,} take about {_duration(left)}.")
 
     return on_row
 

@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -188,8 +189,9 @@ class Cluster(Pool):
         blob = _packed(work, pickler.dumps)
         if not self._ray.is_initialized():
             try:
+                _knock(os.environ.get("RAY_ADDRESS", ""))
                 self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 address = os.environ.get("RAY_ADDRESS", "of this machine")
                 raise UsageError(f"The Ray cluster {address} was not reached: {error}") from error
         self._count, self._blob = count, self._ray.put(blob)
@@ -226,6 +228,17 @@ class Cluster(Pool):
         """End the tasks that are still there."""
         for handle in handles:
             self._ray.cancel(handle, force=True)
+
+
+def _knock(address: str) -> None:
+    """Ask whether anybody listens at ``host:port``, before Ray asks for minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10.0).close()
 
 
 def _packed(work: Callable[[Any], object], dumps: Callable[[object], bytes]) -> bytes:

@@ -108,6 +108,16 @@ def test_a_worker_of_another_version_is_refused(monkeypatch):
     assert "install one version everywhere" in str(answer.error)
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (the extra scale)")
+def test_a_cluster_that_nobody_answers_for_is_told_at_once(monkeypatch):
+    import ray
+
+    ray.shutdown()
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # the port of discard, which nobody serves
+    with pytest.raises(UsageError, match=r"The Ray cluster 127\.0\.0\.1:9 was not reached: .*refused"):
+        list(over_parts(work.refuses, range(2), engine="ray"))
+
+
 def test_a_worker_that_is_killed_is_survived(tmp_path):
     def kill() -> None:
         os.kill(wait_for(tmp_path / "pid"), signal.SIGKILL)
