@@ -6,8 +6,9 @@ itself and the work, and draws come from streams that a part names. A part whose
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast, get_args
 
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.worker_pools import RETRIES, Answer, Cluster, LostWorkerError, Pool, Processes
 
@@ -49,6 +50,8 @@ def over_parts(
         Exception: What the work raises, as it raises it.
     """
     tell, total = on_progress or _tell_nobody, len(parts)
+    if engine not in get_args(Engine):
+        raise UsageError(f"engine is {engine!r}.{suggest(engine, get_args(Engine))} local or ray is wanted.")
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"workers is {workers}; a number from 1 to {MAX_WORKERS} is wanted.")
     if engine == "local" and ((workers or 1) == 1 or total < 2):

@@ -100,6 +100,11 @@ def test_a_senseless_number_of_workers_is_refused(workers):
         list(over_parts(work.refuses, range(2), workers=workers))
 
 
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(UsageError, match=r"engine is 'locl'\. Did you mean 'local'\?"):
+        list(over_parts(work.refuses, range(2), engine="locl"))
+
+
 def test_a_worker_of_another_version_is_refused(monkeypatch):
     blob = worker_pools._packed(work.refuses, pickle.dumps)
     monkeypatch.setattr(worker_pools, "__version__", "0.0.9")
