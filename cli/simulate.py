@@ -122,6 +122,7 @@ def simulate_command(
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy
+    from xbopt.core.workers import check_engine
     from xbopt.simulator.build import build_market
     from xbopt.studies.marginals import plan_marginals
     from xbopt.studies.simulate import simulate
@@ -134,6 +135,7 @@ def simulate_command(
         "--xlsx": (xlsx, ".xlsx"),
     }
     check_outputs(files, source=Path(scenario))
+    check_engine(engine, workers)
     loaded = load_with_notes(scenario, changes)
     bound = None if exploration_cost is None else part_of("--exploration-cost", exploration_cost)
     explores = exploration is not None or bound is not None or log is not None

@@ -14,7 +14,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.util import find_spec
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from traceback import format_exc
@@ -181,8 +180,6 @@ class Cluster(Pool):
     """The workers of a Ray cluster, which does parts again by itself whose workers or nodes died."""
 
     def __init__(self, work: Callable[[Any], object], count: int | None) -> None:
-        if find_spec("ray") is None:
-            raise UsageError("--engine ray needs Ray, which is not installed: pip install 'xbopt[scale]'.")
         self._ray = cast("_Ray", importlib.import_module("ray"))
         self._error = cast("type[Exception]", importlib.import_module("ray.exceptions").RayError)
         pickler = importlib.import_module("ray.cloudpickle")  # takes functions of notebooks too

@@ -6,6 +6,7 @@ itself and the work, and draws come from streams that a part names. A part whose
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from importlib.util import find_spec
 from typing import Literal, TypeVar, cast, get_args
 
 from xbopt.core.documents.problems import suggest
@@ -50,10 +51,7 @@ def over_parts(
         Exception: What the work raises, as it raises it.
     """
     tell, total = on_progress or _tell_nobody, len(parts)
-    if engine not in get_args(Engine):
-        raise UsageError(f"engine is {engine!r}.{suggest(engine, get_args(Engine))} local or ray is wanted.")
-    if workers is not None and not 1 <= workers <= MAX_WORKERS:
-        raise UsageError(f"workers is {workers}; a number from 1 to {MAX_WORKERS} is wanted.")
+    check_engine(engine, workers)
     if engine == "local" and ((workers or 1) == 1 or total < 2):
         for done, part in enumerate(parts, start=1):
             gathered = work(part)
@@ -77,6 +75,20 @@ def over_parts(
                 yield cast("Gathered", due.gathered)
     finally:
         pool.end(given)
+
+
+def check_engine(engine: Engine, workers: int | None) -> None:
+    """Refuse what cannot be before long work is done for it.
+
+    Raises:
+        UsageError: There is no such engine, it is not installed, or the number of workers makes no sense.
+    """
+    if engine not in get_args(Engine):
+        raise UsageError(f"engine is {engine!r}.{suggest(engine, get_args(Engine))} local or ray is wanted.")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise UsageError(f"workers is {workers}; a number from 1 to {MAX_WORKERS} is wanted.")
+    if engine == "ray" and find_spec("ray") is None:
+        raise UsageError("--engine ray needs Ray, which is not installed: pip install 'xbopt[scale]'.")
 
 
 def _tell_nobody(done: int, total: int) -> None:

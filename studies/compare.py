@@ -19,7 +19,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps, spread_of
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.workers import Engine
+from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.chunks import Chunk, Played, play_chunks
@@ -179,6 +179,7 @@ def compare(
         UsageError: A number makes no sense.
         LostWorkerError: Workers died over a part again and again.
     """
+    check_engine(engine, workers)
     if runs < 2:
         raise UsageError(f"runs is {runs}; at least 2 worlds are wanted to compare policies.")
     if isinstance(policies, str):

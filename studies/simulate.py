@@ -27,7 +27,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.workers import Engine
+from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.chunks import Chunk, Played, play_chunks
@@ -195,6 +195,7 @@ def simulate(
         ExplorationCostError: Exploration costs more than ``exploration_cost``.
         LostWorkerError: Workers died over a chunk again and again.
     """
+    check_engine(engine, workers)
     if not 1 <= runs <= MAX_RUNS:
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)

@@ -25,7 +25,7 @@ from xbopt.core.json_text import json_text
 from xbopt.core.scenario.loading import scenario_from
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.version import __version__
-from xbopt.core.workers import Engine, over_parts
+from xbopt.core.workers import Engine, check_engine, over_parts
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.plan import plan
 from xbopt.studies.simulate import market_of, simulate
@@ -64,6 +64,7 @@ def sweep(
         UsageError: The folder holds something else, or an option makes no sense.
         LostWorkerError: Workers died over a point again and again; what is done is kept.
     """
+    check_engine(engine, workers)
     asked = file if isinstance(file, Sweep) else read_sweep(file)
     folder, scenario = Path(out), scenario_from(asked.scenario)
     done = _opened(folder, asked, scenario, resume=resume)
