@@ -255,12 +255,18 @@ def _unpacked(blob: bytes) -> Callable[[Any], object]:
     """The work, unpacked once in a process: it may hold a whole market.
 
     Raises:
-        UsageError: It is for another version.
+        UsageError: It is for another version, or made of what this process does not know.
     """
     version, work = cast("tuple[str, bytes]", pickle.loads(blob))  # noqa: S301 - packed by our own `_packed`
     if version != __version__:
         raise UsageError(f"A worker has xbopt {__version__}, and {version} asks it: install one version everywhere.")
-    return cast("Callable[[Any], object]", pickle.loads(work))  # noqa: S301 - as above
+    try:
+        return cast("Callable[[Any], object]", pickle.loads(work))  # noqa: S301 - as above
+    except (AttributeError, ImportError) as error:
+        raise UsageError(
+            f"Workers cannot load what the work is made of: {error}. Policies and functions of a notebook have to stand "
+            "in a module that workers can import."
+        ) from error
 
 
 def _in_process(part: object) -> Answer:

@@ -123,6 +123,14 @@ def test_a_cluster_that_nobody_answers_for_is_told_at_once(monkeypatch):
         list(over_parts(work.refuses, range(2), engine="ray"))
 
 
+def test_work_of_a_notebook_is_refused_by_its_workers():
+    blob = pickle.dumps((worker_pools.__version__, b"c__main__\nOnlyInANotebook\n."))
+    answer = worker_pools._apply(blob, 0)
+    assert isinstance(answer.error, UsageError)
+    assert "OnlyInANotebook" in str(answer.error)
+    assert "in a module that workers can import" in str(answer.error)
+
+
 def test_a_worker_that_is_killed_is_survived(tmp_path):
     def kill() -> None:
         os.kill(wait_for(tmp_path / "pid"), signal.SIGKILL)
