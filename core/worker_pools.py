@@ -264,8 +264,8 @@ def _unpacked(blob: bytes) -> Callable[[Any], object]:
         return cast("Callable[[Any], object]", pickle.loads(work))  # noqa: S301 - as above
     except (AttributeError, ImportError) as error:
         raise UsageError(
-            f"Workers cannot load what the work is made of: {error}. Policies and functions of a notebook have to stand "
-            "in a module that workers can import."
+            f"Workers cannot load what the work is made of: {error}. Policies and functions of a notebook have to "
+            "stand in a module that workers can import."
         ) from error
 
 
