@@ -83,6 +83,7 @@ def _plain(value: object) -> str:
 def points_table(result: SweepResult) -> Table:
     """The points by the first figure that was asked for, and their parameters; those without it last."""
     document = result.sweep.document
+    seeds = len(document.seeds) > 1
     placed = {row.point for row in result.ranked}
     rows = [*result.ranked, *(row for row in result.rows if row.point not in placed)]
     heads = [(name, *KPI_LABELS[name]) for name in document.figures]
@@ -90,7 +91,13 @@ def points_table(result: SweepResult) -> Table:
     def cells(row: SweepRow) -> tuple[Value, ...]:
         values = (_plain(row.parameters[name]) if name in row.parameters else None for name in names)
         figures = (cell for name in document.figures for cell in (row.mean.get(name), row.se.get(name)))
-        return (str(row.point), str(row.seed), *values, *figures, row.error.partition("\n")[0] or None)
+        return (
+            str(row.point),
+            *([str(row.seed)] if seeds else []),
+            *values,
+            *figures,
+            row.error.partition("\n")[0] or None,
+        )
 
     names = document.design.parameters
     left = len(rows) - SHOWN_ROWS
@@ -99,7 +106,7 @@ def points_table(result: SweepResult) -> Table:
         title=f"Points by {KPI_LABELS[document.figures[0]][0]}",
         columns=(
             Column("point", "Point", "text"),
-            Column("seed", "Seed", "text"),
+            *([Column("seed", "Seed", "text")] if seeds else []),
             *(Column(name, name, "text") for name in names),
             *(
                 column
