@@ -21,12 +21,12 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import argparse
 import sys
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
 from tests.ope.worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 from xbopt.core.arrays import FloatArray
+from xbopt.core.workers import over_parts
 from xbopt.ope import LoggedBanditData, evaluate_policy, evaluate_sequential, fit_reward_model
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.estimators.bandit import ESTIMATORS
@@ -85,8 +85,7 @@ def one_campaign(steps: int, seed: int) -> tuple[str, str, Intervals]:
 def report_bandits(kind: Kind, draws: int, jobs: int) -> bool:
     """Print one world's table; whether its bars hold."""
     truth = LoggedWorld(kind=kind).truth()
-    with get_context("spawn").Pool(jobs) as pool:
-        logs = pool.map(partial(one_log, kind), range(draws), chunksize=10)
+    logs = list(over_parts(partial(one_log, kind), range(draws), workers=jobs))
     answered = np.array([verdict != "REFUSE" for verdict, _ in logs])
     print(f"\n{kind}: {draws} logs, truth {truth:.5f}, refused {1 - answered.mean():.1%}")
     print(f"{'interval':44} {'holds':>7} {'answered':>9} {'width':>8} {'/ reference':>12}")
@@ -108,8 +107,7 @@ def report_bandits(kind: Kind, draws: int, jobs: int) -> bool:
 def report_campaigns(steps: int, draws: int, jobs: int) -> bool:
     """Print the table of one horizon; whether its bar holds."""
     truth = CampaignWorld().truth(steps)
-    with get_context("spawn").Pool(jobs) as pool:
-        logs = pool.map(partial(one_campaign, steps), range(draws), chunksize=2)
+    logs = list(over_parts(partial(one_campaign, steps), range(draws), workers=jobs))
     verdicts = {word: sum(verdict == word for verdict, _, _ in logs) for word in ("ANSWER", "CAUTION", "REFUSE")}
     print(f"\n{steps} days: {draws} logs of {EPISODES} episodes, truth {truth:.3f}, verdicts {verdicts}")
     print(f"{'interval':44} {'holds':>7} {'width / value':>14}")

@@ -19,11 +19,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.workers import over_parts
 from xbopt.ope import LoggedEpisodes, evaluate_sequential
 
 POLICIES = {"close": (0.25, 0.3, 0.45), "far": (0.1, 0.2, 0.7)}
@@ -97,8 +97,7 @@ def one_log(world: EpisodeWorld, seed: int) -> tuple[str, str, float, float, tup
 
 def report(world: EpisodeWorld, logs: int, jobs: int) -> bool:
     """Print one world's line; whether its bars hold."""
-    with get_context("spawn").Pool(jobs) as pool:
-        found = pool.map(partial(one_log, world), range(logs), chunksize=5)
+    found = list(over_parts(partial(one_log, world), range(logs), workers=jobs))
     true = truth(world)
     verdicts = Counter(one[0] for one in found)
     missed = {word: sum(one[0] == word and not one[2] <= true <= one[3] for one in found) / logs for word in verdicts}

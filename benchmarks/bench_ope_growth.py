@@ -16,11 +16,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.workers import over_parts
 from xbopt.ope import LoggedBanditData, evaluate_policy
 
 BAR = 0.05
@@ -132,10 +132,10 @@ def main() -> int:
     only = {world for world in options.only.split(",") if world}
     print(f"{'world':18}{'looks':>7}{'value':>9}{'diff.':>9}{'ordinary':>9}")
     held = True
-    with get_context("spawn").Pool(options.jobs) as pool:
-        for world in WORLDS:
-            if not only or world in only:
-                held &= report(world, pool.map(partial(one_log, world), range(options.logs), chunksize=5))
+    for world in WORLDS:
+        if not only or world in only:
+            found = over_parts(partial(one_log, world), range(options.logs), workers=options.jobs)
+            held &= report(world, list(found))
     return 0 if held else 1
 
 

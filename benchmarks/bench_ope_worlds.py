@@ -21,7 +21,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ import xbopt
 from benchmarks import ope_worlds as draws
 from benchmarks.ope_worlds import Draw, DrawnLog, Wanted, World
 from xbopt.core.errors import XboptError
+from xbopt.core.workers import over_parts
 from xbopt.ope import Estimate, FixedProbabilities
 
 FALSE_ANSWERS, FALSE_REFUSALS = 0.06, 0.02
@@ -191,17 +192,14 @@ def main() -> int:
     print(f"{'kind':10} {'world':36} ANSWER CAUTION REFUSE  holds  diff. missed  diff.")
     held = True
     numbers = [number for number, world in enumerate(worlds()) if not only or world.kind in only]
-    with get_context("spawn").Pool(options.jobs) as pool:
-        for number in numbers:
-            world = worlds()[number]
-            truth = world.truth()
-            tasks = [(number, seed, truth) for seed in range(options.logs)]
-            found = pool.starmap(_numbered, tasks, chunksize=10)
-            held &= report(world, found)
+    for number in numbers:
+        world = worlds()[number]
+        found = over_parts(partial(_numbered, number, world.truth()), range(options.logs), workers=options.jobs)
+        held &= report(world, list(found))
     return 0 if held else 1
 
 
-def _numbered(number: int, seed: int, truth: tuple[float, float]) -> Found:
+def _numbered(number: int, truth: tuple[float, float], seed: int) -> Found:
     return one_log(worlds()[number], seed, truth)
 
 

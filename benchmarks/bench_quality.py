@@ -20,9 +20,8 @@ from xbopt.core.paired import ratio_of_gaps
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
-from xbopt.studies.compare import measured
 from xbopt.studies.simulate import simulate
-from xbopt.studies.totals import TotalsRecorder
+from xbopt.studies.totals import TotalsRecorder, measured
 
 CONFIDENCE, NORMAL_95 = 0.95, 1.959964
 BESIDES = ("conversion_rate", "repurchase_rate", "net_revenue", "media_spend")

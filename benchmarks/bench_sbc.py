@@ -9,10 +9,10 @@ The prior itself has uniform ranks: what the data tell stands beside, as the mea
 row a parameter; it fails below 0.01, and 1 in 100 does so by chance.
 
     python -m benchmarks.bench_sbc [--fits 200] [--first 0] [--weeks 48] [--draws 99] [--tiny] [--csv FILE]
-                                   [--ranks FILE.jsonl]...
+                                   [--ranks FILE.jsonl]... [--engine ray] [--workers 2]
 
 ``--ranks`` keeps the ranks of each fit as it ends, and a run that is started again goes on after them. Several files,
-written by runs of other seeds at the same time, are read together: the first is written to.
+written by runs of other seeds, are read together: the first is written to.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.workers import Engine, over_parts
 
 DRAWS = 99
 """Draws of a posterior: ranks are 0 to 99, and ten bins hold ten of them each."""
@@ -107,6 +109,31 @@ def rank_one(
     return fit, found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What one fit leaves: its seed, ranks and ratios by name, codes of its findings, seconds and chi-square."""
+
+    seed: int
+    found: dict[str, tuple[int, float]]
+    codes: list[str]
+    seconds: float
+    chi_square: float
+
+
+def _fit_one(scenario: Scenario, weeks: int, draws: int, worlds: int, seed: int) -> _Made:
+    """Draw a market, play its records and fit them."""
+    started, days = time.process_time(), WARM_UP_DAYS + 7 * weeks
+    planned = planned_panel(START, varied_spend(scenario, days, seed=seed), deal_weeks(scenario, days))
+    fit, found = rank_one(scenario, known_market(scenario, planned, seed=seed), draws=draws, worlds=worlds, seed=seed)
+    return _Made(
+        seed=seed,
+        found=found,
+        codes=sorted({finding.code for finding in fit.findings}),
+        seconds=time.process_time() - started,
+        chi_square=fit.chi_square,
+    )
+
+
 def study(
     scenario: Scenario,
     fits: range,
@@ -115,6 +142,8 @@ def study(
     draws: int = DRAWS,
     worlds: int = NOISE_WORLDS,
     kept: Sequence[Path] = (),
+    engine: Engine = "local",
+    workers: int | None = None,
 ) -> tuple[dict[str, Ranks], Counter[str]]:
     """Ranks by name over fits, each of a market of its own, and how many fits had each finding.
 
@@ -125,24 +154,19 @@ def study(
         draws: Draws of each posterior.
         worlds: Sampled worlds behind the noise.
         kept: Files of ranks: fits that stand there are not made again, and those made are added to the first.
+        engine: Where fits are made.
+        workers: By how many.
     """
-    days = WARM_UP_DAYS + 7 * weeks
     by_seed = _kept_ranks(kept, weeks, draws)
-    for seed in fits:
-        if seed in by_seed:
-            continue
-        planned = planned_panel(START, varied_spend(scenario, days, seed=seed), deal_weeks(scenario, days))
-        started = time.process_time()
-        market = known_market(scenario, planned, seed=seed)
-        fit, found = rank_one(scenario, market, draws=draws, worlds=worlds, seed=seed)
-        codes = sorted({finding.code for finding in fit.findings})
-        by_seed[seed] = (found, codes)
+    fit_one = partial(_fit_one, scenario, weeks, draws, worlds)
+    left = [seed for seed in fits if seed not in by_seed]
+    for made in over_parts(fit_one, left, engine=engine, workers=workers, in_order=False):
+        by_seed[made.seed] = made.found, made.codes
         if kept:
-            one = {"seed": seed, "weeks": weeks, "draws": draws, "findings": codes, "ranks": found}
+            one = {"seed": made.seed, "weeks": weeks, "draws": draws, "findings": made.codes, "ranks": made.found}
             with kept[0].open("a") as file:
                 file.write(json.dumps(one) + "\n")
-        seconds = time.process_time() - started
-        print(f"  fit {seed}: {seconds:.0f} s, chi-square {fit.chi_square:.2f}", flush=True)
+        print(f"  fit {made.seed}: {made.seconds:.0f} s, chi-square {made.chi_square:.2f}", flush=True)
     collected: dict[str, Ranks] = {}
     findings: Counter[str] = Counter()
     for _, (found, codes) in sorted(by_seed.items()):
@@ -229,6 +253,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--csv", type=Path, help="write the table here too")
     parser.add_argument("--ranks", type=Path, action="append", default=[], help="keep and go on from ranks here")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local")
+    parser.add_argument("--workers", type=int)
     parser.add_argument("--tiny", action="store_true", help="two short fits")
     options = parser.parse_args()
     fits, weeks, draws, worlds = options.fits, options.weeks, options.draws, NOISE_WORLDS
@@ -242,6 +268,8 @@ def main() -> None:
         draws=draws,
         worlds=worlds,
         kept=options.ranks,
+        engine=options.engine,
+        workers=options.workers,
     )
     rows = table(collected, draws)
     print_table(rows)

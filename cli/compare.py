@@ -8,11 +8,13 @@ import typer
 
 from xbopt.cli.completion import policy_names
 from xbopt.cli.options import (
+    EngineOption,
     HtmlOption,
     JsonOption,
     ScenarioArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     WorldSeedOption,
     check_outputs,
     load_with_notes,
@@ -49,6 +51,8 @@ def compare_command(
         ),
     ] = 64,
     changes: SetOption = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     report: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,6 +72,8 @@ def compare_command(
             seed=seed,
             world_seed=world_seed,
             oracle_worlds=oracle_worlds,
+            engine=engine,
+            workers=workers,
             on_progress=on_progress,
         )
     if as_json:

@@ -24,6 +24,7 @@ from xbopt.cli.keys import app as keys_app
 from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
+from xbopt.cli.sweep import sweep_command
 from xbopt.cli.terminal import fail, say
 from xbopt.cli.train import train_command
 from xbopt.cli.what_if import CommandWithForms, what_if_command
@@ -72,6 +73,7 @@ for _name, _command, _example in (
         evaluate_command,
         "log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
     ),
+    ("sweep", sweep_command, "sweep.yaml --workers 2 -o sweeps/budget"),
     ("dataset", dataset_command, "quickstart --policy replan --exploration 0.2 --episodes 512 -o data"),
     ("import", import_command, "orders_export.csv meta.csv -o data --zone Europe/Berlin"),
     ("train", train_command, "quickstart --agent ppo --time-limit 2m --out runs/first"),

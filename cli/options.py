@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,6 +35,24 @@ ExplorationCostOption = Annotated[
         "--exploration-cost",
         metavar="PART",
         help="Most that exploration may take from the margin, as in 1% or 0.01; finds the largest share within it.",
+    ),
+]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        "--engine",
+        help="Who does the work: processes of this machine, or a Ray cluster (that of RAY_ADDRESS, else one of this "
+        "machine). The figures are the same.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=4096,
+        metavar="N",
+        help="Number of processes, 1 where left out. With ray: of parts at once, by its processors where left out.",
     ),
 ]
 HtmlOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]

@@ -7,12 +7,14 @@ import typer
 
 from xbopt.cli.completion import policy_names
 from xbopt.cli.options import (
+    EngineOption,
     ExplorationCostOption,
     HtmlOption,
     JsonOption,
     ScenarioArgument,
     SeedOption,
     SetOption,
+    WorkersOption,
     WorldSeedOption,
     XlsxOption,
     check_outputs,
@@ -111,6 +113,8 @@ def simulate_command(
         Path | None,
         typer.Option("--panel", help="Write media and orders by day, region and segment to this Parquet file."),
     ] = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     report: HtmlOption = None,
     xlsx: XlsxOption = None,
     as_json: JsonOption = False,
@@ -118,6 +122,7 @@ def simulate_command(
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy
+    from xbopt.core.workers import check_engine
     from xbopt.simulator.build import build_market
     from xbopt.studies.marginals import plan_marginals
     from xbopt.studies.simulate import simulate
@@ -130,6 +135,7 @@ def simulate_command(
         "--xlsx": (xlsx, ".xlsx"),
     }
     check_outputs(files, source=Path(scenario))
+    check_engine(engine, workers)
     loaded = load_with_notes(scenario, changes)
     bound = None if exploration_cost is None else part_of("--exploration-cost", exploration_cost)
     explores = exploration is not None or bound is not None or log is not None
@@ -153,13 +159,17 @@ def simulate_command(
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
             origin=policy,
+            engine=engine,
+            workers=workers,
             on_progress=on_progress,
             on_cost=tell_cost,
         )
         # An exploring policy has no twin without media that draws the same tactics.
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
-        gain = media_effect(result, chosen, on_progress=on_progress) if has_gain else None
+        gain = None
+        if has_gain:
+            gain = media_effect(result, chosen, engine=engine, workers=workers, on_progress=on_progress)
         # What is explored is drawn anew each time, so no change of one per cent leaves it as it was.
         marginals = None if explores else plan_marginals(market, chosen)
     for note in result.notes:

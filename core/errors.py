@@ -29,6 +29,7 @@ XboptError                      1  internal error
 ├── CampaignError               2  what is asked of a campaign does not fit where it stands
 │   └── CampaignConflictError   2  somebody else did something with the campaign meanwhile
 ├── OverspendError              4  money that a campaign does not have
+├── LostWorkerError             2  workers died over one part again and again, or a cluster could not do it
 └── ProblemError                2  a request that the service answers with a problem document
 """
 
@@ -40,6 +41,16 @@ class XboptError(Exception):
     """The root of all errors that xbopt raises on purpose."""
 
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """As it is, whatever its class wants to be made of: errors travel from workers to whoever asked."""
+        return _made_again, (type(self), self.args, vars(self))
+
+
+def _made_again(kind: type[XboptError], arguments: tuple[object, ...], attributes: dict[str, object]) -> XboptError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 class UsageError(XboptError):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -95,23 +96,35 @@ def log_schema(
     )
 
 
-class DecisionBook:
-    """An open decision log; gives a recorder to each batch of worlds."""
+class TakesDecisions(Protocol):
+    """What takes the rows of a decision log: its writer, or who brings them there."""
 
-    def __init__(
-        self,
-        writer: DecisionLogWriter,
-        market: MarketParameters,
-        policy: TacticPolicy | FactoredPolicy,
-        *,
-        run: str,
-        shadows: Sequence[Shadow] = (),
-    ) -> None:
-        self._writer, self._market, self._policy, self._run, self._shadows = writer, market, policy, run, shadows
+    def append(self, columns: DecisionColumns, /) -> None:
+        """Take some decisions."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionBook:
+    """An open decision log; gives a recorder to each batch of worlds.
+
+    Attributes:
+        writer: Takes the rows.
+        market: The market.
+        policy: Who decides.
+        run: What names of decisions begin with.
+        shadows: Policies that are asked beside.
+    """
+
+    writer: TakesDecisions
+    market: MarketParameters
+    policy: TacticPolicy | FactoredPolicy
+    run: str
+    shadows: Sequence[Shadow] = ()
 
     def recorder(self, worlds: IntArray) -> "DecisionRecorder":
         """A recorder for some worlds, by global number ``(B,)``; it writes when they are played to the end."""
-        return DecisionRecorder(self._writer, self._market, self._policy, worlds, self._run, self._shadows)
+        return DecisionRecorder(self.writer, self.market, self.policy, worlds, self.run, self.shadows)
 
 
 @contextmanager
@@ -165,7 +178,7 @@ def open_book(
     else:
         schema = log_schema(scenario, policy.menu.labels, shadows=shadows)
     with DecisionLogWriter(path, schema, with_exploration=isinstance(policy, KnowsExploration)) as writer:
-        yield DecisionBook(writer, market, policy, run=run, shadows=shadows)
+        yield DecisionBook(writer=writer, market=market, policy=policy, run=run, shadows=shadows)
 
 
 def factors_of_cells(scenario: Scenario, factors: Factors) -> CellFactors:
@@ -207,7 +220,7 @@ class DecisionRecorder(Recorder):
 
     def __init__(
         self,
-        writer: DecisionLogWriter,
+        writer: TakesDecisions,
         market: MarketParameters,
         policy: TacticPolicy | FactoredPolicy,
         worlds: IntArray,

@@ -4,31 +4,32 @@ Every policy plays the same worlds with the same luck, so differences are taken 
 cancels. How each number is made stands in docs/semantics.md.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from xbopt.agents.planner.policy import usual_resolution
 from xbopt.agents.policies import NAMES, REACTING, PolicyShelf, run_notes
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import UsageError
 from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps, spread_of
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.rollout import play_worlds
+from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.chunks import Chunk, Played, play_chunks
 from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import WorldRange
-from xbopt.studies.simulate import Progress, SimulationResult, simulate
-from xbopt.studies.totals import Totals, TotalsRecorder
+from xbopt.studies.oracle import Oracle, OracleQuestion, ask_oracle
+from xbopt.studies.plan_cut import plan_cut
+from xbopt.studies.simulate import Progress, SimulationResult, chunked, plan_notes, result_of
+from xbopt.studies.totals import MEASURES, Totals, measured, merge_totals
 
-MEASURES: tuple[str, ...] = ("contribution_margin", "reward")
-"""What policies are compared by: the margin, and the margin with the change of customer value."""
 LOWER, YARDSTICK = "uniform", "planner"
 MAX_ORACLE_WORLDS = 256
 CONFIDENCE = 0.95
@@ -75,23 +76,6 @@ class ComparedPolicy:
     difference: dict[str, PairedDifference] = field(repr=False)
     gap_closed: dict[str, GapClosed] | None = field(repr=False)
     asked_for: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Oracle:
-    """The planner that knows each world's own parameters, in the first worlds.
-
-    Attributes:
-        worlds: How many worlds it played.
-        below_floor: In how many of them no plan keeps the scenario's return floor.
-        values: By measure, world by world.
-        figures: By measure, mean and range over its worlds.
-    """
-
-    worlds: int
-    below_floor: int
-    values: dict[str, FloatArray] = field(repr=False)
-    figures: dict[str, WorldRange]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +151,8 @@ def compare(
     confidence: float = CONFIDENCE,
     first_world: int = 0,
     shelf: PolicyShelf | None = None,
+    engine: Engine = "local",
+    workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> ComparisonResult:
     """Play policies in the same worlds with the same luck. The built-in ones always take part.
@@ -183,12 +169,17 @@ def compare(
         first_world: Number of the first world.
         shelf: Policies of the market as the seller believes it to be, which may differ from that of the scenario:
             plans and what policies see come from it, worlds from the scenario.
+        engine: Where chunks of worlds are played and the oracle plans: ``local``, or ``ray`` on a cluster. It changes
+            no figure.
+        workers: Processes, 1 where left out; of a cluster the parts done at once, as many as it can where left out.
         on_progress: Called with what is being done, how much of it is done, and how much there is in all.
 
     Raises:
         PolicyError: A policy is unknown, broken or for another scenario.
         UsageError: A number makes no sense.
+        LostWorkerError: Workers died over a part again and again.
     """
+    check_engine(engine, workers)
     if runs < 2:
         raise UsageError(f"runs is {runs}; at least 2 worlds are wanted to compare policies.")
     if isinstance(policies, str):
@@ -205,31 +196,33 @@ def compare(
     shelf = shelf or PolicyShelf(market)
     chosen = _chosen(policies, shelf, report)
     own_seed = seed if world_seed is None else world_seed
-    results: list[SimulationResult] = []
-    for n, one in enumerate(chosen):
-
-        def step(_stage: str, done: int, _total: int, n: int = n, name: str = one.name) -> None:
-            report(name, n * runs + done, len(chosen) * runs)
-
-        results.append(
-            simulate(
-                market,
-                one.policy,
-                runs=runs,
-                seed=seed,
-                world_seed=own_seed,
-                first_world=first_world,
-                believed=shelf.market,
-                on_progress=step,
-            )
-        )
+    results = _play(
+        Played(
+            market=market,
+            policies=tuple(one.policy for one in chosen),
+            seed=seed,
+            world_seed=own_seed,
+            believed=shelf.market,
+        ),
+        chosen,
+        chunked(first_world, runs, policies=len(chosen)),
+        engine=engine,
+        workers=workers,
+        on_progress=report,
+    )
     values = [measured(result.totals) for result in results]
     oracle: Oracle | None = None
     if oracle_worlds:
         start = chosen[_place(chosen, YARDSTICK)].policy
         assert isinstance(start, ScheduledPolicy), "the planner's plan is known from the first day on"
         worlds = first_world + np.arange(min(oracle_worlds, runs), dtype=np.int64)
-        oracle = _ask_oracle(market, worlds, seed=seed, world_seed=own_seed, start=start, on_progress=report)
+        oracle = ask_oracle(
+            OracleQuestion(market=market, start=start, seed=seed, world_seed=own_seed),
+            worlds,
+            engine=engine,
+            workers=workers,
+            on_progress=lambda done, total: report("oracle plans", done, total),
+        )
     differences = {
         measure: paired_differences([one[measure] for one in values], seed=seed, confidence=confidence)
         for measure in MEASURES
@@ -276,12 +269,6 @@ def _earns_most(policy: ComparedPolicy) -> float:
     return -policy.figures["contribution_margin"].mean
 
 
-def measured(totals: Totals) -> dict[str, FloatArray]:
-    """Each measure world by world ``(B,)``."""
-    margin = totals.money.sum(axis=(1, 2, 3))
-    return {"contribution_margin": margin, "reward": totals.reward}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chosen:
     """A policy that takes part: its name here, what the user wrote (empty for an object), and whether he wrote it."""
@@ -315,34 +302,36 @@ def _place(chosen: Sequence[_Chosen], text: str) -> int:
     return next(i for i, one in enumerate(chosen) if one.text == text)
 
 
-def _ask_oracle(
-    market: MarketParameters,
-    worlds: IntArray,
+def _play(
+    played: Played,
+    chosen: Sequence[_Chosen],
+    chunks: Sequence[Chunk],
     *,
-    seed: int,
-    world_seed: int,
-    start: ScheduledPolicy,
+    engine: Engine,
+    workers: int | None,
     on_progress: Progress,
-) -> Oracle:
-    from xbopt.agents.planner.oracle import plan_worlds  # the solver takes a moment to load
-
-    oracle = plan_worlds(
-        market,
-        worlds,
-        world_seed=world_seed,
-        resolution=usual_resolution(market),
-        start=start,
-        on_progress=lambda done, total: on_progress("oracle plans", done, total),
-    )
-    adder = TotalsRecorder(market, len(worlds))
-    play_worlds(market, oracle, worlds=worlds, seed=seed, world_seed=world_seed, recorders=[adder])
-    values = measured(adder.totals())
-    return Oracle(
-        worlds=len(worlds),
-        below_floor=oracle.below_floor,
-        values=values,
-        figures={measure: WorldRange.of(values[measure]) for measure in MEASURES},
-    )
+) -> list[SimulationResult]:
+    """What each policy brings; all of their chunks lie ready for workers at once."""
+    started = time.perf_counter()
+    parts: list[list[Totals]] = [[] for _ in chosen]
+    total = sum(len(chunk.worlds) for chunk in chunks)
+    done = 0
+    for chunk, totals in zip(chunks, play_chunks(played, chunks, engine=engine, workers=workers), strict=True):
+        parts[chunk.policy].append(totals)
+        done += len(chunk.worlds)
+        on_progress(chosen[chunk.policy].name, done, total)
+    seconds = (time.perf_counter() - started) / len(chosen)
+    return [
+        result_of(
+            played,
+            one.policy,
+            merge_totals(own),
+            seconds=seconds,
+            notes=plan_notes(one.policy),
+            cut=plan_cut(one.policy, played.market),
+        )
+        for one, own in zip(chosen, parts, strict=True)
+    ]
 
 
 def _gap_closed(

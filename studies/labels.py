@@ -35,6 +35,7 @@ KPI_LABELS: dict[str, tuple[str, Unit]] = {
     "lost_orders": ("Orders lost to stock-outs", "count"),
     "media_effect": ("Margin added by media", "money"),
     "incremental_roas": ("ROAS of what media add", "ratio"),
+    "reward": ("Reward", "money"),
     "customer_value": ("Change of customer value", "money"),
     "carried_beyond": ("Carried beyond the last day", "money"),
 }

@@ -1,15 +1,26 @@
 """A simulation's days as a panel: what a seller's records of each world would hold, and nothing of its truth."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray, add_up
-from xbopt.core.panel import PanelColumn, PanelWriter
+from xbopt.core.panel import PanelColumn
 from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.rollout import Choice, Recorder
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 from xbopt.simulator.worlds import WorldParameters
+
+
+class TakesRows(Protocol):
+    """What takes the rows of a panel: its writer, or who brings them there."""
+
+    def append(self, rows: int, columns: Mapping[str, PanelColumn], /) -> None:
+        """Take so many rows."""
+        ...
 
 
 class PanelRecorder(Recorder):
@@ -19,7 +30,7 @@ class PanelRecorder(Recorder):
     policies see: drawn from the same stream.
     """
 
-    def __init__(self, writer: PanelWriter, market: MarketParameters, *, seed: int, worlds: IntArray) -> None:
+    def __init__(self, writer: TakesRows, market: MarketParameters, *, seed: int, worlds: IntArray) -> None:
         scenario = market.scenario
         self._writer, self._market = writer, market
         self._clicks = ClickCounts(scenario, seed=seed, worlds=worlds)

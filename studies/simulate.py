@@ -27,9 +27,10 @@ from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.rollout import Recorder, play_worlds
+from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.chunks import Chunk, Played, play_chunks
 from xbopt.studies.exploration_cost import ExplorationCost, cost_of_exploration
 from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import (
@@ -41,10 +42,9 @@ from xbopt.studies.kpis import (
     region_rows,
     segment_rows,
 )
-from xbopt.studies.panel import PanelRecorder
 from xbopt.studies.plan_cut import PlanCut, plan_cut
 from xbopt.studies.shadows import shadows_of
-from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
+from xbopt.studies.totals import Totals, merge_totals
 
 if TYPE_CHECKING:
     from xbopt.env.decision_book import DecisionBook
@@ -149,6 +149,8 @@ def simulate(
     origin: str | None = None,
     first_world: int = 0,
     believed: MarketParameters | None = None,
+    engine: Engine = "local",
+    workers: int | None = None,
     on_progress: Progress | None = None,
     on_cost: Callable[[ExplorationCost], None] | None = None,
 ) -> SimulationResult:
@@ -177,6 +179,8 @@ def simulate(
         first_world: Number of the first world.
         believed: The market as the seller believes it to be: built-in policies and what policies see come from it,
             worlds from the scenario.
+        engine: Where chunks of worlds are played: ``local``, or ``ray`` on a cluster. It changes no figure.
+        workers: Processes, 1 where left out; of a cluster the chunks played at once, as many as it can where left out.
         on_progress: Called with the policy's name, worlds done and worlds in all.
         on_cost: Called with what exploration costs, before anything is written.
 
@@ -189,14 +193,16 @@ def simulate(
         UsageError: ``runs`` or ``seed`` makes no sense.
         DecisionLogError: The log cannot be written.
         ExplorationCostError: Exploration costs more than ``exploration_cost``.
+        LostWorkerError: Workers died over a chunk again and again.
     """
+    check_engine(engine, workers)
     if not 1 <= runs <= MAX_RUNS:
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, believed or market) if isinstance(policy, str) else policy
     named = policy if isinstance(policy, str) else origin or ""
-    notes, cut = chosen.notes if isinstance(chosen, ScheduledPolicy) else (), plan_cut(chosen, market)
+    notes, cut = plan_notes(chosen), plan_cut(chosen, market)
     if named:
         notes = (*notes, *run_notes(named, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
@@ -240,7 +246,6 @@ def simulate(
     beside = shadows_of(shadows, market, factored=isinstance(chosen, FactoredPolicy))
     report(chosen.name, 0, runs)
     started = time.perf_counter()
-    parts: list[Totals] = []
     with ExitStack() as stack:
         book: DecisionBook | None = None
         rows: PanelWriter | None = None
@@ -260,33 +265,55 @@ def simulate(
                     anchor_mark=anchor_mark,
                 )
             )
-        for first in range(0, runs, CHUNK_WORLDS):
-            worlds = first_world + np.arange(first, min(first + CHUNK_WORLDS, runs))
-            adder = TotalsRecorder(market, len(worlds))
-            recorders: list[Recorder] = [adder] if book is None else [adder, book.recorder(worlds)]
-            if rows is not None:
-                recorders.append(PanelRecorder(rows, market, seed=seed, worlds=worlds))
-            play_worlds(
-                market,
-                chosen,
-                worlds=worlds,
-                seed=seed,
-                world_seed=world_seed,
-                recorders=recorders,
-                believed=believed,
-            )
-            parts.append(adder.totals())
-            report(chosen.name, first + len(worlds), runs)
-    totals = merge_totals(parts)
-    seconds = time.perf_counter() - started
+        played = Played(market=market, policies=(chosen,), seed=seed, world_seed=world_seed, believed=believed)
+
+        def step(done: int, _chunks: int) -> None:
+            report(chosen.name, min(done * CHUNK_WORLDS, runs), runs)
+
+        chunks = chunked(first_world, runs)
+        parts = list(
+            play_chunks(played, chunks, book=book, panel=rows, engine=engine, workers=workers, on_progress=step)
+        )
+    return result_of(
+        played,
+        chosen,
+        merge_totals(parts),
+        seconds=time.perf_counter() - started,
+        notes=notes,
+        exploration_cost=cost,
+        cut=cut,
+    )
+
+
+def chunked(first_world: int, runs: int, *, policies: int = 1) -> list[Chunk]:
+    """``runs`` worlds for each policy in chunks of ``CHUNK_WORLDS``, one policy after the other."""
+    return [
+        Chunk(policy=policy, worlds=first_world + np.arange(first, min(first + CHUNK_WORLDS, runs), dtype=np.int64))
+        for policy in range(policies)
+        for first in range(0, runs, CHUNK_WORLDS)
+    ]
+
+
+def result_of(
+    played: Played,
+    policy: Policy,
+    totals: Totals,
+    *,
+    seconds: float,
+    notes: tuple[str, ...],
+    exploration_cost: ExplorationCost | None = None,
+    cut: PlanCut | None = None,
+) -> SimulationResult:
+    """What the sums of a policy's worlds say; see ``SimulationResult``."""
+    market, loaded, runs = played.market, played.market.scenario, totals.worlds
     return SimulationResult(
         scenario=loaded,
         market=market,
-        policy=chosen.name,
-        policy_kind=chosen.kind,
+        policy=policy.name,
+        policy_kind=policy.kind,
         runs=runs,
-        seed=seed,
-        world_seed=seed if world_seed is None else world_seed,
+        seed=played.seed,
+        world_seed=played.seed if played.world_seed is None else played.world_seed,
         kpis={
             name: WorldRange.of(values)
             for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()
@@ -300,9 +327,14 @@ def simulate(
         totals=totals,
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
         notes=notes,
-        exploration_cost=cost,
+        exploration_cost=exploration_cost,
         plan_cut=cut,
     )
+
+
+def plan_notes(policy: Policy) -> tuple[str, ...]:
+    """What was read otherwise than it stands in a plan's file."""
+    return policy.notes if isinstance(policy, ScheduledPolicy) else ()
 
 
 def _takes_the_usual_share(policy: Policy) -> bool:

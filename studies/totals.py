@@ -102,6 +102,16 @@ class Totals:
         return self.spend_by_day / self.worlds
 
 
+MEASURES: tuple[str, ...] = ("contribution_margin", "reward")
+"""What policies are compared by: the margin, and the margin with the change of customer value."""
+
+
+def measured(totals: Totals) -> dict[str, FloatArray]:
+    """Each measure world by world ``(B,)``."""
+    margin = totals.money.sum(axis=(1, 2, 3))
+    return {"contribution_margin": margin, "reward": totals.reward}
+
+
 _SUMMED = ("spend_by_day", "discount_by_day", "spend_by_daypart", "dutiable_by_day")
 
 

@@ -27,13 +27,13 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.changed_plans import ChangedPolicy, changed_schedule
 from xbopt.studies.changes import Change, read_change
-from xbopt.studies.compare import CONFIDENCE, measured
+from xbopt.studies.compare import CONFIDENCE
 from xbopt.studies.edits import with_edits
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.plan_cut import PlanCut
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
-from xbopt.studies.totals import CELL_COUNTS
+from xbopt.studies.totals import CELL_COUNTS, measured
 
 MEASURES: tuple[str, ...] = ("contribution_margin", "reward", "orders")
 """What a change is measured by."""

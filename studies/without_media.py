@@ -8,6 +8,7 @@ from xbopt.agents.policies import policy_from
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind
 from xbopt.core.errors import PolicyError
+from xbopt.core.workers import Engine
 from xbopt.studies.kpis import WorldRange, kpi_values, ratio
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 
@@ -56,7 +57,14 @@ def media_gain(result: SimulationResult, policy: str | Policy, *, on_progress: P
     return media_effect(result, policy, on_progress=on_progress).margin
 
 
-def media_effect(result: SimulationResult, policy: str | Policy, *, on_progress: Progress | None = None) -> MediaEffect:
+def media_effect(
+    result: SimulationResult,
+    policy: str | Policy,
+    *,
+    engine: Engine = "local",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> MediaEffect:
     """What media add: the plan against the same plan without media.
 
     The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
@@ -65,6 +73,8 @@ def media_effect(result: SimulationResult, policy: str | Policy, *, on_progress:
     Args:
         result: A result of a policy that names its decisions outright.
         policy: That policy, or its name.
+        engine: Where the worlds are played; see ``simulate``.
+        workers: By how many.
         on_progress: Called as the worlds are played again.
 
     Raises:
@@ -79,6 +89,8 @@ def media_effect(result: SimulationResult, policy: str | Policy, *, on_progress:
         runs=result.runs,
         seed=result.seed,
         world_seed=result.world_seed,
+        engine=engine,
+        workers=workers,
         on_progress=on_progress,
     )
     budget = result.scenario.limits.total_base

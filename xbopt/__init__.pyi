@@ -50,6 +50,8 @@ from .studies.plan import plan as plan
 from .studies.sign_values import VitalSigns as VitalSigns
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
+from .studies.sweep import sweep as sweep
+from .studies.sweep_rows import SweepResult as SweepResult
 from .studies.tasks import Task as Task
 from .studies.vital_signs import check as check
 from .studies.what_if import WhatIfResult as WhatIfResult

@@ -142,7 +142,16 @@ def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Sce
         ScenarioError: The file cannot be read or does not describe a market; every problem has its place.
         UsageError: An override names a path that does not exist.
     """
-    document = read_document(scenario)
+    return scenario_from(read_document(scenario), overrides)
+
+
+def scenario_from(document: Document, overrides: Sequence[str] = ()) -> Scenario:
+    """The scenario of a document that was read; see ``load_scenario``.
+
+    Raises:
+        ScenarioError: The document does not describe a market.
+        UsageError: An override names a path that does not exist.
+    """
     if overrides:
         document = with_overrides(document, overrides, model=ScenarioDocument)
     document, past = with_past_rows(document)

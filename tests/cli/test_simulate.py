@@ -12,6 +12,7 @@ import pytest
 
 from tests.command_line import Command, start
 from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.core.worker_pools import Processes
 from xbopt.simulator.money import TERMS
 from xbopt.studies.kpis import KPI_NAMES
 
@@ -201,3 +202,26 @@ def test_the_terminal_lists_the_rules(xbopt_command: Command) -> None:
         assert "duty us_import since Jul 24, 2026, goods from CN: 6% of goods" in words
         assert "US: duty on top by tariff list us_301_list_4a, 7.50% (high)" in words
         assert "10% would cost the seller" in words
+
+
+@pytest.mark.parametrize("command", [("simulate", "quickstart", "--policy", "planner"), ("compare", "quickstart")])
+def test_a_missing_engine_is_told_before_anything_is_planned(command, xbopt_command, monkeypatch):
+    monkeypatch.setattr("xbopt.core.workers.find_spec", lambda _: None)
+    monkeypatch.setattr("xbopt.agents.policies.PolicyShelf.policy", None)  # whoever plans first fails
+    answer = xbopt_command(*command, "--engine", "ray")
+    assert answer.code == 2
+    assert "pip install 'xbopt[scale]'" in answer.err
+
+
+@pytest.mark.parametrize("options", [["--workers", "2"], ["--engine", "local", "--workers", "3"]])
+def test_workers_print_the_same_json(options, xbopt_command, monkeypatch):
+    monkeypatch.setattr("xbopt.studies.simulate.CHUNK_WORLDS", 2)
+    pools = []
+    real = Processes.__init__
+    monkeypatch.setattr(
+        Processes, "__init__", lambda self, work, count: (pools.append(count), real(self, work, count))[1]
+    )
+    words = ("simulate", "quickstart", "--runs", "6", "--set", "horizon.days=7", "--set", "plan.discounts=[]", "--json")
+    here, away = (json.loads(xbopt_command(*words, *more).out) for more in ([], options))
+    assert {**here, "performance": None} == {**away, "performance": None}
+    assert pools == [int(options[-1])]

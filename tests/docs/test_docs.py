@@ -83,7 +83,7 @@ def shortened(line: str) -> list[str]:
             words.pop(0)
             kept += LITTLE_WORK[word]
         else:
-            kept.append(str(ROOT / word) if word.startswith("scenarios/") else word)
+            kept.append(str(ROOT / word) if word.startswith(("scenarios/", "examples/")) else word)
     return [command, *kept]
 
 

@@ -10,11 +10,11 @@ import pytest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.env.actions import levels_of
 from xbopt.studies.behaviour import behaviour_of
-from xbopt.studies.compare import measured
 from xbopt.studies.dataset import record_episodes
 from xbopt.studies.dataset_files import D3RLPY_FILE, about, dataset_id, write_d3rlpy, write_minari
 from xbopt.studies.simulate import simulate
 from xbopt.studies.tasks import OpenTask, Task, scaled_of
+from xbopt.studies.totals import measured
 
 # A fortnight around a plan that takes no search.
 TASK = Task(changes=("plan.discounts=[]", "horizon.days=14"), plan="greedy_roas", anchor="greedy_roas")

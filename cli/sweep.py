@@ -1,0 +1,121 @@
+"""``xbopt sweep``: do one thing at many points of a scenario."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xbopt.cli.options import EngineOption, JsonOption, WorkersOption
+from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
+from xbopt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from xbopt.studies.simulate import Progress
+    from xbopt.studies.sweep_file import Sweep
+    from xbopt.studies.sweep_rows import SweepResult, SweepRow
+
+MANY_POINTS = 1000
+_PRINTED = 20
+_REPORT = "report.html"
+
+
+def sweep_command(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="The sweep file; docs/scale.md shows one.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the sweep; new, unless --resume is given.")],
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the sweep in --out; what is done stays.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Do more than {MANY_POINTS:,} points without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Do one thing at many points of a scenario: a grid, a list or a Sobol design of its values, with every seed."""
+    from xbopt.reports.kit.page import write_html
+    from xbopt.reports.sweep import sweep_content, sweep_json
+    from xbopt.studies.sweep import TABLE, sweep
+    from xbopt.studies.sweep_file import read_sweep
+
+    asked = read_sweep(file)
+    points = len(asked.points)
+    if points > MANY_POINTS and not yes:
+        raise UsageError(
+            f"{file} asks for {points:,} points, more than {MANY_POINTS:,}. If that is meant, add --yes; --resume goes "
+            "on with a sweep that was stopped."
+        )
+    say(_extent(asked))
+    with stage_bar(quiet=as_json, lines=True) as on_progress:
+        on_row = _teller(on_progress, 1 if engine == "local" and workers is None else workers)
+        result = sweep(asked, out, engine=engine, workers=workers, resume=resume, on_row=on_row)
+    page = out / _REPORT
+    write_html(sweep_content(result), page)
+    files = {"table": out / TABLE, "report": page}
+    if result.done_before:
+        say(f"{result.done_before:,} of {points:,} points were done before.")
+    if as_json:
+        print_json(sweep_json(result, files))
+    else:
+        _print(result)
+    say(f"Table: {files['table']}")
+    say(f"Report: {page}")
+
+
+def _extent(asked: "Sweep") -> str:
+    """How much there is to do, before anything is done."""
+    document, points = asked.document, len(asked.points)
+    seeds = len(document.seeds)
+    times = f" ({points // seeds:,} times {seeds} seeds)" if seeds > 1 else ""
+    parameters = ", ".join(document.design.parameters)
+    return f"{points:,} points{times} of {parameters}; at each: {document.run.command}, {document.run.runs:,} worlds."
+
+
+def _teller(on_progress: "Progress", workers: int | None) -> "Callable[[SweepRow, int, int], None]":
+    """Counts rows, and says after the first ones how long the others will take."""
+    first, told, seconds = 0.0, False, list[float]()
+
+    def on_row(row: "SweepRow", done: int, total: int) -> None:
+        nonlocal first, told
+        first = first or time.perf_counter()
+        seconds.append(row.seconds)
+        on_progress("points", done, total)
+        # How much a cluster does at once nobody knows beforehand; the time from its first point to the fourth says it.
+        if told or done == total or len(seconds) < (workers or 4):
+            return
+        told = True
+        each = sum(seconds) / len(seconds)
+        apart = each / workers if workers is not None else (time.perf_counter() - first) / (len(seconds) - 1)
+        others, left = total - done, apart * (total - done)
+        say(f"A point takes {_duration(each)}, so the other {others:,} take about {_duration(left)}.")
+
+    return on_row
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120.0:
+        return f"{seconds:.1f} s" if seconds < 10.0 else f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 7200.0 else f"{seconds / 3600.0:.1f} h"
+
+
+def _print(result: "SweepResult") -> None:
+    from dataclasses import replace
+
+    from xbopt.reports.sweep import effects_table, points_table, sweep_sentences
+
+    scenario = result.scenario
+    console, numbers = result_console(), terminal_numbers(scenario.base_currency)
+    console.print(f"{scenario.name}: {scenario.title}", markup=False)
+    for line in sweep_sentences(result, numbers):
+        console.print(line, markup=False)
+    console.print(f"Money in {scenario.base_currency}; standard errors are over worlds.", markup=False)
+    table = points_table(result)
+    # A terminal has no room for more standard errors than that of the first figure.
+    beside = {f"{name}_se" for name in result.sweep.document.figures[1:]}
+    used = [any(row[i] for row in table.rows) for i in range(len(table.columns))]
+    columns = (column for column, is_used in zip(table.columns, used, strict=True) if is_used)
+    shown = {column.key: column.name for column in columns if column.key not in beside}
+    console.print(figures_table(replace(table, rows=table.rows[:_PRINTED]), numbers, heads=shown))
+    if len(result.rows) > _PRINTED:
+        console.print(f"{len(result.rows) - _PRINTED:,} more points stand in table and report.", markup=False)
+    console.print(figures_table(effects_table(result), numbers))

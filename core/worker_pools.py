@@ -1,0 +1,285 @@
+"""Workers that take parts of a piece of work: processes of this machine, or a Ray cluster. See ``workers.py``."""
+
+import importlib
+import logging
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection
+from traceback import format_exc
+from typing import Any, Protocol, cast
+
+from xbopt.core.errors import UsageError, XboptError
+from xbopt.core.version import __version__
+
+RETRIES = 3
+"""So often a part is given out again after its worker died; what still ends its worker then is no accident."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a part.
+
+    Attributes:
+        gathered: What the work gathered from it.
+        error: What the work raised instead.
+    """
+
+    gathered: object = None
+    error: Exception | None = None
+
+
+class LostWorkerError(XboptError):
+    """Raised when workers died over one part again and again, or a cluster could not do it."""
+
+    exit_code = 2
+
+
+class Pool(Protocol):
+    """Workers that take parts; a handle stands for a part that was given out."""
+
+    def slots(self) -> int:
+        """How many parts to give out at once."""
+        ...
+
+    def give(self, part: object) -> object:
+        """Give a part out."""
+        ...
+
+    def finished(self, handles: Collection[object]) -> Collection[object]:
+        """Wait for some of the parts that were given out; those that are done or lost."""
+        ...
+
+    def answer(self, handle: object) -> Answer | None:
+        """What came of a part; None where its worker died and it has to be given out again."""
+        ...
+
+    def end(self, handles: Collection[object]) -> None:
+        """Let the workers go, or end them if they still have parts."""
+        ...
+
+
+class Processes(Pool):
+    """Processes of this machine, in a pool that is made anew when one of them dies."""
+
+    def __init__(self, work: Callable[[Any], object], count: int) -> None:
+        self._blob, self._count = _packed(work, pickle.dumps), count
+        # The server of forkserver loads once what all workers need. Plain fork would copy locks that threads hold.
+        self._context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+        self._context.set_forkserver_preload([name for name in sys.modules if name.partition(".")[0] == "xbopt"])
+        self._pool: ProcessPoolExecutor | None = None
+        self._alive: Connection | None = None
+
+    def slots(self) -> int:
+        """A part more than there are processes lies ready for whoever is done first."""
+        return self._count + 1
+
+    def give(self, part: object) -> Future[Answer]:
+        """Give a part to the pool, which is made where there is none."""
+        with _one_thread_each():
+            if self._pool is None:
+                watched, self._alive = cast("tuple[Connection, Connection]", self._context.Pipe(duplex=False))
+                begin = partial(_begin, self._blob, watched)
+                self._pool = ProcessPoolExecutor(self._count, mp_context=self._context, initializer=begin)
+            try:
+                return self._pool.submit(_in_process, part)
+            except BrokenProcessPool as broken:
+                lost = Future[Answer]()
+                lost.set_exception(broken)
+                return lost
+
+    def finished(self, handles: Collection[object]) -> Collection[object]:
+        """Wait for a part; all that a broken pool still had is lost with it."""
+        done, rest = wait(cast("Collection[Future[Answer]]", handles), return_when=FIRST_COMPLETED)
+        if not any(isinstance(one.exception(), BrokenProcessPool) for one in done):
+            return done
+        wait(rest)
+        self.end(())
+        return {*done, *rest}
+
+    def answer(self, handle: object) -> Answer | None:
+        """What came of a part; None where it is lost."""
+        future = cast("Future[Answer]", handle)
+        return None if isinstance(future.exception(), BrokenProcessPool) else future.result()
+
+    def end(self, handles: Collection[object]) -> None:
+        """End the processes, at once where they still have parts."""
+        if self._pool is None or self._alive is None:
+            return
+        if handles:
+            self._alive.close()  # whoever works ends at once
+        self._pool.shutdown(cancel_futures=True)
+        self._alive.close()
+        self._pool = self._alive = None
+
+
+class _Process:
+    """What a worker's process holds."""
+
+    blob = b""
+
+
+def _begin(blob: bytes, watched: Connection) -> None:
+    """Make a process a worker that ends with the one that asked for it, however that ends.
+
+    Ctrl-C reaches all processes of a terminal; here it is left to the one that asked, which closes its end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Process.blob = blob
+
+    def watch() -> None:
+        watched.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _one_thread_each() -> Generator[None]:
+    """Processes that start meanwhile compute with one thread each, unless the user says otherwise."""
+    added = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+class _Ray(Protocol):
+    """What is used of Ray, which is optional and comes without complete types."""
+
+    def is_initialized(self) -> bool: ...
+    def init(self, *, log_to_driver: bool, include_dashboard: bool, logging_level: int) -> object: ...
+    def put(self, value: object) -> object: ...
+    def remote(self, *, max_retries: int) -> Callable[[object], "_RemoteFunction"]: ...
+    def wait(
+        self, references: Sequence[object], *, num_returns: int, timeout: float | None
+    ) -> tuple[list[object], list[object]]: ...
+    def get(self, reference: object) -> object: ...
+    def cancel(self, reference: object, *, force: bool) -> None: ...
+    def cluster_resources(self) -> dict[str, float]: ...
+
+
+class _RemoteFunction(Protocol):
+    def remote(self, blob: object, part: object) -> object: ...
+
+
+class Cluster(Pool):
+    """The workers of a Ray cluster, which does parts again by itself whose workers or nodes died."""
+
+    def __init__(self, work: Callable[[Any], object], count: int | None) -> None:
+        self._ray = cast("_Ray", importlib.import_module("ray"))
+        self._error = cast("type[Exception]", importlib.import_module("ray.exceptions").RayError)
+        pickler = importlib.import_module("ray.cloudpickle")  # takes functions of notebooks too
+        blob = _packed(work, pickler.dumps)
+        if not self._ray.is_initialized():
+            try:
+                _knock(os.environ.get("RAY_ADDRESS", ""))
+                self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+            except (OSError, RuntimeError, ValueError) as error:
+                address = os.environ.get("RAY_ADDRESS", "of this machine")
+                raise UsageError(f"The Ray cluster {address} was not reached: {error}") from error
+        self._count, self._blob = count, self._ray.put(blob)
+        self._apply = self._ray.remote(max_retries=RETRIES)(_apply)
+
+    def slots(self) -> int:
+        """As many as was said, or two for each processor: what waits makes a cluster grow that can."""
+        return self._count or 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1.0)))
+
+    def give(self, part: object) -> object:
+        """Give a part to the cluster."""
+        return self._apply.remote(self._blob, part)
+
+    def finished(self, handles: Collection[object]) -> Collection[object]:
+        """Wait for a part, and take all others that are done by then."""
+        self._ray.wait(list(handles), num_returns=1, timeout=None)
+        return self._ray.wait(list(handles), num_returns=len(handles), timeout=0.0)[0]
+
+    def answer(self, handle: object) -> Answer | None:
+        """What came of a part.
+
+        Raises:
+            LostWorkerError: The cluster gave it up.
+        """
+        try:
+            return cast("Answer", self._ray.get(handle))
+        except self._error as error:
+            why = str(error).strip().splitlines()
+            raise LostWorkerError(
+                f"The Ray cluster could not do a part ({type(error).__name__}): {why[0] if why else 'it says no more'}"
+            ) from error
+
+    def end(self, handles: Collection[object]) -> None:
+        """End the tasks that are still there."""
+        for handle in handles:
+            self._ray.cancel(handle, force=True)
+
+
+def _knock(address: str) -> None:
+    """Ask whether anybody listens at ``host:port``, before Ray asks for minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10.0).close()
+
+
+def _packed(work: Callable[[Any], object], dumps: Callable[[object], bytes]) -> bytes:
+    """The work as bytes, with the version that it is for.
+
+    Raises:
+        UsageError: It cannot be pickled.
+    """
+    try:
+        return dumps((__version__, dumps(work)))
+    except Exception as error:  # pickling runs code of whatever is pickled
+        raise UsageError(f"This cannot be sent to workers, so leave out engine and workers here: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _unpacked(blob: bytes) -> Callable[[Any], object]:
+    """The work, unpacked once in a process: it may hold a whole market.
+
+    Raises:
+        UsageError: It is for another version, or made of what this process does not know.
+    """
+    version, work = cast("tuple[str, bytes]", pickle.loads(blob))  # noqa: S301 - packed by our own `_packed`
+    if version != __version__:
+        raise UsageError(f"A worker has xbopt {__version__}, and {version} asks it: install one version everywhere.")
+    try:
+        return cast("Callable[[Any], object]", pickle.loads(work))  # noqa: S301 - as above
+    except (AttributeError, ImportError) as error:
+        raise UsageError(
+            f"Workers cannot load what the work is made of: {error}. Policies and functions of a notebook have to "
+            "stand in a module that workers can import."
+        ) from error
+
+
+def _in_process(part: object) -> Answer:
+    return _apply(_Process.blob, part)
+
+
+def _apply(blob: bytes, part: object) -> Answer:
+    try:
+        return Answer(_unpacked(blob)(part))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the work was asked for
+        error.add_note(f"Raised in a worker:\n{format_exc()}")
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes; some errors cannot be made again
+        except Exception:  # noqa: BLE001
+            return Answer(error=RuntimeError(f"{type(error).__name__}: {error}"))
+        return Answer(error=error)
