@@ -123,7 +123,7 @@ def fill_morning(
     """
     model, evening = modelled
     moved = next_customers(
-        market, before, day.orders, model.attribution.demand.split, model.attribution.media.contact
+        market, before, day.orders, model.attribution.split, model.attribution.contact
     ).customers
     shelf = fill_orders(market, before, day.orders, whole=False)
     tomorrow = replace(

@@ -1,0 +1,227 @@
+/* From spend to visits: price of reach, dayparts, carry-over, saturation, fatigue, synergy (media.py, curves/). */
+
+#ifndef XBOPT_MEDIA_H
+#define XBOPT_MEDIA_H
+
+#include "day.h"
+#include "elementary.h"
+
+static const double TINY = 1e-300;
+
+/* base^power, 0 for 0; done once where all worlds ask the same. */
+static inline void power_of(const double *base, const double *power, double *out, int n)
+{
+    int todo = all_same(base, n) && all_same(power, n) ? 1 : n;
+    EACH(w, todo) {
+        double y = exp_of(power[w] * log_of(most(base[w], TINY)));
+        out[w] = base[w] > 0.0 ? y : 0.0;
+    }
+    if (todo < n)
+        fill(out, out[0], n);
+}
+
+/* How daypart weights change delivery and effect of the region's channels. */
+static void dayparts(struct region *g)
+{
+    const struct market *m = g->market;
+    const int n = g->n, r = g->r, H = m->size.H, C = m->size.C;
+    const double *activity = m->daypart_activity + ((ptrdiff_t)g->day->number * m->size.R + r) * H;
+    for (int c = 0; c < C; ++c) {
+        lanes own, power, crowding, ratio;
+        const double *bid_up = of_worlds(&g->day->worlds.bid_up, g, c, 0, 0, own);
+        double *delivery = g->room->delivery[c], *effect = g->room->effect[c];
+        EACH(w, n) {
+            power[w] = 1.0 - bid_up[w];
+            delivery[w] = effect[w] = 0.0;
+        }
+        for (int h = 0; h < H; ++h) {
+            const double *weight = AT(g->day->morning.daypart, g, r + m->size.R * (c + C * h));
+            double usual = most(activity[h], TINY);
+            double supply = activity[h] * m->daypart_supply[(r * C + c) * H + h];
+            double works = m->daypart_effect[(r * C + c) * H + h];
+            EACH(w, n) ratio[w] = most(weight[w] / usual, TINY);
+            power_of(ratio, power, crowding, n);
+            EACH(w, n) {
+                double delivered = crowding[w] * supply;
+                delivery[w] += delivered;
+                effect[w] += delivered * works;
+            }
+        }
+    }
+}
+
+/* Today's carried exposure of a windowed channel, and tomorrow's window. */
+static void carry_window(struct region *g, int s, int i, const double *exposure, double *carried)
+{
+    const struct market *m = g->market;
+    const int n = g->n, entry = cell_at2(m, g->r, s, i), by_lag = m->size.R * m->size.S * m->size.W;
+    lanes own;
+    const double *weight = of_window(&g->day->worlds.window_weight, g, s, 0, i, own);
+    EACH(w, n) carried[w] = weight[w] * exposure[w];
+    for (int lag = 0; lag < m->size.Z; ++lag) {
+        const double *earlier = AT(g->day->morning.window, g, entry + lag * by_lag);
+        weight = of_window(&g->day->worlds.window_weight, g, s, lag + 1, i, own);
+        EACH(w, n) carried[w] += weight[w] * earlier[w];
+        double *later = AT(g->day->evening.window, g, entry + lag * by_lag);
+        const double *moved = lag ? AT(g->day->morning.window, g, entry + (lag - 1) * by_lag) : exposure;
+        EACH(w, n) later[w] = moved[w];
+    }
+}
+
+/* Share of the ceiling that carried exposure reaches. */
+static void saturate(const struct market *m, int c, const double *ratio, double *share, int n)
+{
+    if (m->exponential[c] != 0.0)
+        EACH(w, n) share[w] = -expm1_of(-0.69314718055994530942 * ratio[w]);
+    else if (m->slope[c] == 1.0)
+        EACH(w, n) share[w] = ratio[w] / (1.0 + ratio[w]);
+    else {
+        lanes slope;
+        fill(slope, m->slope[c], n);
+        power_of(ratio, slope, share, n);
+        EACH(w, n) share[w] = share[w] / (1.0 + share[w]);
+    }
+}
+
+/* Effective share of a day, given what is remembered; changes ``share`` where heads are tired. */
+static void tire(const struct market *m, int c, const double *memory, const double *limit, double *share, int n)
+{
+    uint64_t tired = 0;
+    EACH(w, n) tired |= (uint64_t)!(memory[w] + share[w] <= limit[w]);
+    if (!tired)
+        return;
+    const double rest = 1.0 - m->fatigue_exponent[c];
+    EACH(w, n) {
+        double below = least(most(limit[w] - memory[w], 0.0), share[w]);
+        double start = most(memory[w], limit[w]);
+        double step = log1p_of((share[w] - below) / start);
+        double beyond = limit[w] * step;
+        if (rest >= 1e-9)
+            beyond = limit[w] / rest * expm1_of(rest * step) * exp_of(rest * log_of(start / limit[w]));
+        share[w] = memory[w] + share[w] <= limit[w] ? share[w] : below + beyond;
+    }
+}
+
+/* One channel of a cell: impressions, carry-over, and visits a head into ``cell->channel``. */
+static void play_channel(struct region *g, struct cell *cell, int s, int c, int window, const double *season,
+                         const double *heads)
+{
+    const struct day *d = g->day;
+    const struct market *m = g->market;
+    const int n = g->n, r = g->r, C = m->size.C, entry = cell_at2(m, r, s, c);
+    lanes room, relative, power, bought, exposure, today, share, memory, limit;
+    const double reference = m->reference_base[(r * m->size.S + s) * C + c];
+    const double *spend = AT(d->morning.spend, g, entry);
+    const double *bid_up = of_worlds(&d->worlds.bid_up, g, c, 0, 0, room);
+    EACH(w, n) {
+        relative[w] = spend[w] / reference;
+        power[w] = 1.0 - bid_up[w];
+    }
+    power_of(relative, power, bought, n);
+    const double price = m->price_base[r * C + c] / 1000.0;
+    const double *media_price = of_worlds(&d->worlds.media_price, g, r, s, c, room);
+    const double *delivery = g->room->delivery[c], *effect = g->room->effect[c];
+    double *impressions = AT(d->evening.impressions, g, entry);
+    EACH(w, n) {
+        bought[w] = bought[w] * reference / (season[w] * price * media_price[w]);
+        impressions[w] = bought[w] * delivery[w];
+        exposure[w] = bought[w] * effect[w] / heads[w];
+    }
+    if (window >= 0) {
+        carry_window(g, s, window, exposure, today);
+    } else {
+        const double *carried = AT(d->morning.carried, g, entry);
+        const double *keep = of_worlds(&d->worlds.retention, g, r, s, c, room);
+        EACH(w, n) today[w] = keep[w] * carried[w] + (1.0 - keep[w]) * exposure[w];
+    }
+    double *carried = AT(d->evening.carried, g, entry);
+    const double *half = of_worlds(&d->worlds.half_saturation, g, r, s, c, room), usual_half = m->half[c];
+    EACH(w, n) {
+        carried[w] = today[w];
+        relative[w] = today[w] / (usual_half * half[w]);
+    }
+    saturate(m, c, relative, share, n);
+    const double *frequency = AT(d->morning.frequency, g, entry);
+    double *remembered = AT(d->evening.frequency, g, entry);
+    const double ceiling = m->ceiling[(r * m->size.S + s) * C + c], keep_memory = m->fatigue_keep[c];
+    EACH(w, n) {
+        memory[w] = keep_memory * frequency[w];
+        remembered[w] = memory[w] + share[w];
+        power[w] = ceiling * half[w];
+    }
+    const double *tolerance = of_worlds(&d->worlds.fatigue, g, r, s, c, room);
+    const double usual_limit = m->fatigue_limit[c], contact = m->contact[c];
+    EACH(w, n) limit[w] = usual_limit * tolerance[w];
+    tire(m, c, memory, limit, share, n);
+    const double *response = of_worlds(&d->worlds.media_response, g, r, s, c, room);
+    double *visits = cell->channel[c], *by_channel = g->room->channels[c];
+    EACH(w, n) {
+        visits[w] = share[w] * (power[w] * response[w]);
+        cell->contact[w] += share[w] * contact;
+        cell->spent[w] += spend[w];
+        by_channel[w] += spend[w];
+    }
+}
+
+/* Media of a cell: visits a head by channel, pair and bucket, and the same weighted by how readily they order. */
+static void play_media(struct region *g, struct cell *cell, int s)
+{
+    const struct day *d = g->day;
+    const struct market *m = g->market;
+    const int n = g->n, r = g->r;
+    lanes season, heads, own, other, strength;
+    const double *price_log = AT(d->morning.media_price_log, g, r);
+    const double usual_season = m->cpm[d->number * m->size.R + r];
+    EACH(w, n) season[w] = usual_season * exp_of(price_log[w]);
+    fill(cell->contact, 0.0, n);
+    fill(cell->spent, 0.0, n);
+    for (int l = 0; l < BUCKETS; ++l) {
+        fill(cell->by_media[l], 0.0, n);
+        fill(cell->by_quality[l], 0.0, n);
+    }
+    for (int c = 0, window = 0; c < m->size.C; ++c) {
+        const double *reach = m->reach + c * BUCKETS;
+        const int is_windowed = window < m->size.W && (int)m->windowed[window] == c;
+        fill(heads, 0.0, n);
+        for (int l = 0; l < BUCKETS; ++l) {
+            const double *people = AT(d->morning.customers, g, cell_at2(m, r, s, l));
+            const double share = reach[l];
+            EACH(w, n) heads[w] += people[w] * share;
+        }
+        EACH(w, n) heads[w] = most(heads[w], 1.0);
+        play_channel(g, cell, s, c, is_windowed ? window++ : -1, season, heads);
+        const double *quality = of_worlds(&d->worlds.quality, g, c, 0, 0, own), *visits = cell->channel[c];
+        for (int l = 0; l < BUCKETS; ++l) {
+            double *by_media = cell->by_media[l], *by_quality = cell->by_quality[l];
+            const double share = reach[l];
+            EACH(w, n) {
+                by_media[w] += visits[w] * share;
+                by_quality[w] += visits[w] * quality[w] * share;
+            }
+        }
+    }
+    EACH(w, n) cell->contact[w] = least(cell->contact[w], 1.0);
+    for (int p = 0; p < m->size.P; ++p) {
+        const int i = (int)m->pair_first[p], j = (int)m->pair_second[p];
+        const double *factor = of_worlds(&d->worlds.synergy_factor, g, 0, 0, 0, own);
+        const double usual = 2.0 * m->synergy[p];
+        EACH(w, n) strength[w] = usual * factor[w];
+        const double *first = of_worlds(&d->worlds.quality, g, i, 0, 0, own);
+        const double *second = of_worlds(&d->worlds.quality, g, j, 0, 0, other);
+        const double *reach = m->pair_reach + p * BUCKETS;
+        const double *one = cell->channel[i], *another = cell->channel[j];
+        double *both = cell->both[p];
+        EACH(w, n) both[w] = __builtin_sqrt(one[w] * another[w]) * strength[w];
+        for (int l = 0; l < BUCKETS; ++l) {
+            double *by_media = cell->by_media[l], *by_quality = cell->by_quality[l];
+            const double share = reach[l];
+            EACH(w, n) {
+                double extra = both[w] * share;
+                by_media[w] += extra;
+                by_quality[w] += extra * (0.5 * (first[w] + second[w]));
+            }
+        }
+    }
+}
+
+#endif
