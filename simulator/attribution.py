@@ -20,6 +20,10 @@ class Sharing(Protocol):
         """Orders: each bucket's, in proportion to expected quality visits."""
         ...
 
+    def details(self) -> tuple[OrderSplit, FloatArray]:
+        """Who a bucket's orders come from, and how well customers were kept in contact, 0..1 ``(B, R, S)``."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedLater:
@@ -59,21 +63,9 @@ class SharedLater:
             shares[..., j] += shared
         return shares
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedAlready:
-    """Shares that came with the day ``(B, R, S, C)``."""
-
-    by_visits: FloatArray
-    by_orders: FloatArray
-
-    def visits(self) -> FloatArray:
-        """Expected visits by channel; a copy."""
-        return self.by_visits.copy(order="K")
-
-    def orders(self) -> FloatArray:
-        """Orders by channel; a copy."""
-        return self.by_orders.copy(order="K")
+    def details(self) -> tuple[OrderSplit, FloatArray]:
+        """Who ordered, and contact ``(B, R, S)``."""
+        return self.split, self.media.contact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +74,10 @@ class Attribution:
 
     Attributes:
         visits: Expected visits, organic ones too ``(B, R, S)``.
-        contact: How well customers were kept in contact, 0..1 ``(B, R, S)``.
         quality: Conversion of a channel's visits relative to organic ones; broadcasts to ``(B, R, S, C)``.
-        split: Who a bucket's orders come from.
-        sharing: Visits and orders by channel.
+        sharing: Visits and orders by channel, and who ordered.
     """
 
     visits: FloatArray
-    contact: FloatArray
     quality: FloatArray
-    split: OrderSplit
     sharing: Sharing

@@ -109,9 +109,7 @@ def _play_with_numpy(
         impressions=media.impressions,
         attribution=Attribution(
             visits=add_up(demand.visits, 3),
-            contact=media.contact,
             quality=media.quality,
-            split=demand.split,
             sharing=SharedLater(
                 channels=market.media, media=media, people=demand.people, split=demand.split, shipped=filled.orders
             ),

@@ -12,6 +12,7 @@ STATE_FIELDS: Fields
 DECISION_FIELDS: Fields
 DRAW_FIELDS: Fields
 OUTCOME_FIELDS: Fields
+DETAIL_FIELDS: Fields
 
 def market(sizes: tuple[int, ...], arrays: tuple[Buffer, ...], /) -> CapsuleType: ...
 def worlds(market: CapsuleType, arrays: tuple[Buffer, ...], /) -> CapsuleType: ...
@@ -20,10 +21,12 @@ def play(
     market: CapsuleType,
     worlds: CapsuleType,
     state: tuple[Buffer, ...],
+    window: Buffer,
     decision: tuple[Buffer, ...],
     draws: tuple[Buffer, ...],
     evening: Buffer,
     outcome: Buffer,
+    details: Buffer | None,
     day: int,
     count: int,
     threads: int,

@@ -15,6 +15,10 @@ static size_t lay_out(const struct sizes *size, struct room *room, struct cell *
             (where) = (lanes *)(void *)(block + used); \
         used += sizeof(lanes) * (size_t)(count); \
     } while (0)
+    lanes *ones = NULL;
+    TAKE(ones, 1);
+    if (block)
+        room->ones = *ones;
     TAKE(room->fx, size->K);
     TAKE(room->channels, size->C);
     TAKE(room->delivery, size->C);
@@ -143,11 +147,11 @@ static void play_region(struct region *g)
     for (int s = 0; s < S; ++s) {
         book_cell(g, cells + s, s);
         report(g, cells + s, s);
-        const int entry = cell_at(m, g->r, s), step = m->size.R * S;
-        move_customers(g, cells + s, s, AT(g->day->evening.by_discount, g, entry),
-                       AT(g->day->evening.by_discount, g, entry + step));
+        move_customers(g, cells + s, s);
         remember(g, cells + s, s);
         attribute(g, cells + s, s);
+        if (g->day->details.contact_kept)
+            detail(g, cells + s, s);
     }
     next_outside(g);
     const double *left = AT(g->day->morning.region_left, g, g->r);
@@ -160,6 +164,7 @@ static void play_worlds(const struct day *d, ptrdiff_t first, int n, struct room
 {
     const struct market *m = d->market;
     struct region region = {.day = d, .market = m, .room = room, .first = first, .n = n}, *g = &region;
+    fill(room->ones, 1.0, n);
     for (int k = 0; k < m->size.K; ++k) {
         const double *log = AT(d->morning.fx_log, g, k);
         double *rate = room->fx[k];

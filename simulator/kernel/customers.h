@@ -66,8 +66,7 @@ static void split_buyers(const struct region *g, const struct cell *cell, int s,
 }
 
 /* Customers of a cell tonight. */
-static void move_customers(const struct region *g, const struct cell *cell, int s, const double *by_discount_first,
-                           const double *by_discount_again)
+static void move_customers(const struct region *g, const struct cell *cell, int s)
 {
     const struct day *d = g->day;
     const struct market *m = g->market;
@@ -103,8 +102,8 @@ static void move_customers(const struct region *g, const struct cell *cell, int 
             double *rest = tonight[j];
             EACH(w, n) rest[w] *= 1.0 - least(drift[w] * dropout, 1.0);
         }
-        add_mixed(m, s, k, first, by_discount_first, tonight[NEW], n);
-        add_mixed(m, s, k, won_back, by_discount_again, active, n);
+        add_mixed(m, s, k, first, cell->by_discount[0], tonight[NEW], n);
+        add_mixed(m, s, k, won_back, cell->by_discount[1], active, n);
     }
     double *seen[KNOWN];
     fill(again, 0.0, n);

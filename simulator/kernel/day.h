@@ -46,12 +46,20 @@ struct evening {
 #undef X
 };
 
+struct details {
+#define X(name, axes) double *name;
+    DETAIL_FIELDS(X)
+#undef X
+};
+
 /* One day of all worlds. */
 struct day {
     const struct market *market;
     struct factors worlds;
     struct morning morning;
     struct evening evening;
+    struct details details; /* NULL where nobody asks */
+    double *window;  /* exposures of windowed channels by day, cell and world: today's to be written, then earlier ones */
     ptrdiff_t count; /* worlds */
     int number;      /* the day, from 0 */
     int sampled;
@@ -74,6 +82,7 @@ struct cell {
     lanes quality_visits[BUCKETS], visits[BUCKETS], carts[BUCKETS], people[BUCKETS], undiscounted[BUCKETS];
     lanes orders[BUCKETS], checkout_known, checkout_prospect, ratio_known, ratio_prospect;
     lanes base, bump, by_prospects, borrowed, due, siblings, capped, keep_prospect, keep_known;
+    lanes by_discount[2]; /* of prospects, and of known customers */
     lanes all_visits, all_carts, returned, shipped, lost, spent;
     lanes *channel; /* visits a reachable head by channel (C) */
     lanes *both;    /* visits a head by pair (P) */
@@ -81,6 +90,7 @@ struct cell {
 
 /* Room for a chunk. */
 struct room {
+    double *ones;    /* a parameter that is 1 in all worlds */
     lanes *fx;       /* rates by currency (K) */
     lanes *channels; /* spend of the chunk by channel (C) */
     lanes *delivery, *effect; /* of the region's dayparts by channel (C) */
@@ -106,22 +116,14 @@ struct region {
 INLINE int cell_at(const struct market *m, int r, int s) { return r + m->size.R * s; }
 INLINE int cell_at2(const struct market *m, int r, int s, int i) { return r + m->size.R * (s + m->size.S * i); }
 
-/* The worlds' entries of a parameter; ``room`` holds them where it is the same in all. */
-INLINE const double *of_worlds(const struct factor *f, const struct region *g, int i, int j, int k, double *room)
+/* The worlds' entries of a parameter; ``room`` holds them where it is the same in all, unless it is the usual 1. */
+static inline const double *of_worlds(const struct factor *f, const struct region *g, int i, int j, int k, double *room)
 {
     const double *at = f->at + i * f->step[0] + j * f->step[1] + k * f->step[2];
     if (f->by_world)
         return at + g->first;
-    fill(room, *at, g->n);
-    return room;
-}
-
-/* The same by day of the window and windowed channel. */
-INLINE const double *of_window(const struct factor *f, const struct region *g, int s, int lag, int i, double *room)
-{
-    const double *at = f->at + g->r * f->step[0] + s * f->step[1] + lag * f->step[2] + i * f->step[3];
-    if (f->by_world)
-        return at + g->first;
+    if (*at == 1.0)
+        return g->room->ones;
     fill(room, *at, g->n);
     return room;
 }

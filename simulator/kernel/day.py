@@ -1,9 +1,9 @@
 """The market's day played by the native kernel: arrays in, outcome and next state out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
-from types import ModuleType
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from xbopt.core.arrays import FloatArray, worlds_innermost
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments
 from xbopt.core.decisions.limits import Remaining
-from xbopt.simulator.attribution import Attribution, SharedAlready
+from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.kernel.engine import Engine, native, threads
 from xbopt.simulator.kernel.parameters import packed_market, packed_worlds
+from xbopt.simulator.kernel.window import opened, passed_on
 from xbopt.simulator.media import quality_of
 from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.outcome import DayOutcome
@@ -54,6 +55,47 @@ def _layout(listed: tuple[tuple[str, str], ...], sizes: tuple[tuple[str, int], .
     return _Layout(rows=row, places=tuple(places))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What came with the day by channel; details are worked out by playing the day again.
+
+    Attributes:
+        by_visits, by_orders: By channel ``(B, R, S, C)``.
+        organic_traffic: The worlds' own multiplier.
+        window: This morning's window of exposures.
+        play: Plays the day.
+    """
+
+    by_visits: FloatArray
+    by_orders: FloatArray
+    organic_traffic: FloatArray
+    window: FloatArray
+    play: Callable[..., tuple[Arrays, Arrays, Arrays]]
+
+    def visits(self) -> FloatArray:
+        """Expected visits by channel ``(B, R, S, C)``."""
+        return self.by_visits
+
+    def orders(self) -> FloatArray:
+        """Orders by channel ``(B, R, S, C)``."""
+        return self.by_orders
+
+    def details(self) -> tuple[OrderSplit, FloatArray]:
+        """Who ordered, and contact ``(B, R, S)``."""
+        _, _, found = self.play(opened(self.window.copy()), detailed=True)
+        split = OrderSplit(
+            quality_visits=found["quality_visits"],
+            quality_people=found["quality_people"],
+            strangers=found["strangers"],
+            by_stranger=found["by_stranger"][..., None],
+            readiness=found["readiness"][..., None],
+            organic_traffic=self.organic_traffic,
+            by_media=found["by_media"],
+            by_discount=found["by_discount"],
+        )
+        return split, found["contact_kept"]
+
+
 def play_natively(
     engine: Engine,
     market: MarketParameters,
@@ -64,46 +106,77 @@ def play_natively(
     draws: DayDraws | None,
 ) -> tuple[DayOutcome, MarketState]:
     """Play a feasible decision; arguments as in ``play_day``."""
+    play = partial(_play, engine, market, world, state, feasible, draws)
+    window = opened(state.window)
+    evening, outcome, _ = play(window)
+    day = _outcome(market, world, state, feasible, adjustments, outcome, play)
+    return day, _state(state.day + 1, evening, passed_on(window))
+
+
+def _play(
+    engine: Engine,
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    feasible: Decision,
+    draws: DayDraws | None,
+    window: FloatArray,
+    *,
+    detailed: bool = False,
+) -> tuple[Arrays, Arrays, Arrays]:
+    """The next morning, what the day brought, and its details where they are asked for."""
     module = native()
     assert module is not None, "chosen only where it is there"
     packed, worlds = packed_market(module, market), len(state.stock)
     sizes = tuple(packed.sizes.items())
-    tonight, brought = (_layout(listed, sizes) for listed in (module.STATE_FIELDS, module.OUTCOME_FIELDS))
-    evening, outcome = np.empty((tonight.rows, worlds)), np.empty((brought.rows, worlds))
+    listed = (module.STATE_FIELDS, module.OUTCOME_FIELDS, module.DETAIL_FIELDS if detailed else ())
+    layouts = [_layout(fields, sizes) for fields in listed]
+    evening, outcome, details = (np.empty((layout.rows, worlds)) for layout in layouts)
     module.play(
         engine.level,
         packed.handle,
         packed_worlds(module, market, world),
-        _state_arrays(module, state),
+        _state_arrays(state),
+        window,
         _decision_arrays(feasible),
         () if draws is None else _draw_arrays(draws, packed.sizes),
         evening,
         outcome,
+        details if detailed else None,
         state.day,
         worlds,
         threads(),
     )
-    day = _outcome(market, world, state, feasible, adjustments, brought.views(outcome))
-    return day, _state(state.day + 1, tonight.views(evening))
+    return layouts[0].views(evening), layouts[1].views(outcome), layouts[2].views(details)
 
 
-def _state_arrays(module: ModuleType, state: MarketState) -> tuple[FloatArray, ...]:
+def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:
+    """The morning in the order of the kernel's list."""
     outside, left = state.outside, state.remaining
-    named = {
-        "fx_log": outside.fx_log,
-        "competitor_log": outside.competitor_log,
-        "congestion_log": outside.congestion_log,
-        "sentiment": outside.sentiment,
-        "media_price_log": outside.media_price_log,
-        "window": state.window.transpose(1, 2, 3, 4, 0),
-        "borrowed_orders": state.borrowed,
-        "budget_left": left.budget_base,
-        "region_left": left.region_base,
-        "channel_left": left.channel_base,
-    }
-    return tuple(
-        worlds_innermost(named[name] if name in named else getattr(state, name)) for name, _ in module.STATE_FIELDS
+    ordered = (
+        outside.fx_log,
+        outside.competitor_log,
+        outside.congestion_log,
+        outside.sentiment,
+        outside.media_price_log,
+        state.customers,
+        state.living,
+        state.carried,
+        state.frequency,
+        state.reference_log,
+        state.remembered_deal,
+        state.borrowed,
+        state.satisfaction,
+        state.stock,
+        state.on_order,
+        state.usual_demand,
+        state.in_transit,
+        state.returning,
+        left.budget_base,
+        left.region_base,
+        left.channel_base,
     )
+    return tuple(map(worlds_innermost, ordered))
 
 
 def _decision_arrays(feasible: Decision) -> tuple[FloatArray, ...]:
@@ -131,17 +204,8 @@ def _outcome(
     feasible: Decision,
     adjustments: Adjustments,
     arrays: Arrays,
+    play: Callable[..., tuple[Arrays, Arrays, Arrays]],
 ) -> DayOutcome:
-    split = OrderSplit(
-        quality_visits=arrays["quality_visits"],
-        quality_people=arrays["quality_people"],
-        strangers=arrays["strangers"],
-        by_stranger=arrays["by_stranger"][..., None],
-        readiness=arrays["readiness"][..., None],
-        organic_traffic=world.organic_traffic,
-        by_media=arrays["by_media"],
-        by_discount=arrays["by_discount"],
-    )
     money = MoneyBridge(**{term: arrays[_TERM_NAMES.get(term, term)] for term in TERMS})
     return DayOutcome(
         decision=feasible,
@@ -158,10 +222,14 @@ def _outcome(
         impressions=arrays["impressions"],
         attribution=Attribution(
             visits=arrays["expected_visits"],
-            contact=arrays["contact_kept"],
             quality=quality_of(market.media, world),
-            split=split,
-            sharing=SharedAlready(by_visits=arrays["channel_visits"], by_orders=arrays["channel_orders"]),
+            sharing=_Shared(
+                by_visits=arrays["channel_visits"],
+                by_orders=arrays["channel_orders"],
+                organic_traffic=world.organic_traffic,
+                window=state.window,
+                play=play,
+            ),
         ),
         ledger=Ledger(**{name: arrays[name] for name in ("bump", "borrowed", "switched", "repaid", "taken", "debt")}),
         satisfaction=state.satisfaction,
@@ -190,7 +258,7 @@ def _places(market: MarketParameters, money: MoneyBridge, arrays: Arrays) -> tup
     )
 
 
-def _state(day: int, arrays: Arrays) -> MarketState:
+def _state(day: int, arrays: Arrays, window: FloatArray) -> MarketState:
     outside = OutsideState(
         **{
             name: arrays.pop(name)
@@ -206,7 +274,7 @@ def _state(day: int, arrays: Arrays) -> MarketState:
         day=day,
         outside=outside,
         remaining=left,
-        window=arrays.pop("window").transpose(4, 0, 1, 2, 3),
+        window=window,
         borrowed=arrays.pop("borrowed_orders"),
         **arrays,
     )

@@ -2,7 +2,7 @@
  *
  * Axes are letters: T days, R regions, S segments, L lifecycle buckets, C channels, H dayparts, K currencies, G customer
  * types, J known buckets, M mechanics, P synergy pairs, Q places of sale, F import fees, I products among items,
- * W windowed channels, A days of their window, Z days of it that are remembered, N days to arrival of stock, D stages
+ * W windowed channels, A days of their window, N days to arrival of stock, D stages
  * of the memory of deals, V money terms without media, O places of sale that are told apart (none where there is one),
  * E prospects and known customers. The market's arrays lie in memory as C lays them out, the last axis innermost; those
  * of worlds the other way round, worlds innermost, then the first axis. */
@@ -10,7 +10,7 @@
 #ifndef XBOPT_FIELDS_H
 #define XBOPT_FIELDS_H
 
-#define SIZES(X) X(T) X(R) X(S) X(L) X(C) X(H) X(K) X(G) X(J) X(M) X(P) X(Q) X(F) X(I) X(W) X(A) X(Z) X(N) X(D) \
+#define SIZES(X) X(T) X(R) X(S) X(L) X(C) X(H) X(K) X(G) X(J) X(M) X(P) X(Q) X(F) X(I) X(W) X(A) X(N) X(D) \
     X(V) X(O) X(E)
 
 /* What the market is: the same in all worlds. */
@@ -58,7 +58,7 @@
 /* Where the market stands, read in the morning and written for the next one. */
 #define STATE_FIELDS(X) \
     X(fx_log, "K") X(competitor_log, "R") X(congestion_log, "R") X(sentiment, "R") X(media_price_log, "R") \
-    X(customers, "RSL") X(living, "RSGJ") X(carried, "RSC") X(window, "RSWZ") X(frequency, "RSC") \
+    X(customers, "RSL") X(living, "RSGJ") X(carried, "RSC") X(frequency, "RSC") \
     X(reference_log, "RS") X(remembered_deal, "RSD") X(borrowed_orders, "RS") X(satisfaction, "RS") \
     X(stock, "R") X(on_order, "RN") X(usual_demand, "R") X(in_transit, "RS") X(returning, "RS") \
     X(budget_left, "") X(region_left, "R") X(channel_left, "C")
@@ -77,8 +77,11 @@
     X(shipping, "RS") X(duty, "RS") X(payment_fees, "RS") X(platform_fees, "RS") X(return_handling, "RS") \
     X(media_spend, "RS") X(place_orders, "RSLO") X(place_money, "RSVO") \
     X(bump, "RS") X(borrowed, "RS") X(switched, "RS") X(repaid, "RS") X(taken, "RS") X(debt, "RS") \
-    X(channel_visits, "RSC") X(channel_orders, "RSC") X(expected_visits, "RS") X(contact_kept, "RS") \
-    X(quality_visits, "RSL") X(quality_people, "RSL") X(strangers, "RSL") X(by_media, "RSL") X(by_stranger, "RS") \
-    X(readiness, "RS") X(by_discount, "RSE")
+    X(channel_visits, "RSC") X(channel_orders, "RSC") X(expected_visits, "RS")
+
+/* Who a bucket's orders come from; written where it is asked for. */
+#define DETAIL_FIELDS(X) \
+    X(contact_kept, "RS") X(quality_visits, "RSL") X(quality_people, "RSL") X(strangers, "RSL") X(by_media, "RSL") \
+    X(by_stranger, "RS") X(readiness, "RS") X(by_discount, "RSE")
 
 #endif

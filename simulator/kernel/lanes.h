@@ -17,6 +17,9 @@ typedef double lanes[LANES] __attribute__((aligned(64)));
 /* The arrays of a loop never overlap unless they are the same array at the same entry. */
 #define EACH(w, n) _Pragma("GCC ivdep") for (int w = 0; w < (n); ++w)
 
+/* A short loop over constants inside such a loop is written out, or the outer one is not vectorised. */
+#define UNROLLED _Pragma("GCC unroll 32")
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE double least(double a, double b) { return a < b ? a : b; }

@@ -13,8 +13,8 @@ static inline void power_of(const double *base, const double *power, double *out
 {
     int todo = all_same(base, n) && all_same(power, n) ? 1 : n;
     EACH(w, todo) {
-        double y = exp_of(power[w] * log_of(most(base[w], TINY)));
-        out[w] = base[w] > 0.0 ? y : 0.0;
+        double is_there = base[w] > 0.0 ? 1.0 : 0.0;
+        out[w] = is_there * exp_of(power[w] * log_of(most(base[w], TINY)));
     }
     if (todo < n)
         fill(out, out[0], n);
@@ -50,21 +50,25 @@ static void dayparts(struct region *g)
     }
 }
 
-/* Today's carried exposure of a windowed channel, and tomorrow's window. */
+/* Today's carried exposure of a windowed channel; today's exposure goes before the earlier ones. */
 static void carry_window(struct region *g, int s, int i, const double *exposure, double *carried)
 {
     const struct market *m = g->market;
-    const int n = g->n, entry = cell_at2(m, g->r, s, i), by_lag = m->size.R * m->size.S * m->size.W;
-    lanes own;
-    const double *weight = of_window(&g->day->worlds.window_weight, g, s, 0, i, own);
-    EACH(w, n) carried[w] = weight[w] * exposure[w];
-    for (int lag = 0; lag < m->size.Z; ++lag) {
-        const double *earlier = AT(g->day->morning.window, g, entry + lag * by_lag);
-        weight = of_window(&g->day->worlds.window_weight, g, s, lag + 1, i, own);
-        EACH(w, n) carried[w] += weight[w] * earlier[w];
-        double *later = AT(g->day->evening.window, g, entry + lag * by_lag);
-        const double *moved = lag ? AT(g->day->morning.window, g, entry + (lag - 1) * by_lag) : exposure;
-        EACH(w, n) later[w] = moved[w];
+    const struct factor *f = &g->day->worlds.window_weight;
+    const int n = g->n, by_lag = m->size.R * m->size.S * m->size.W;
+    const double *at = f->at + g->r * f->step[0] + s * f->step[1] + i * f->step[3] + (f->by_world ? g->first : 0);
+    double *today = AT(g->day->window, g, cell_at2(m, g->r, s, i));
+    EACH(w, n) {
+        today[w] = exposure[w];
+        carried[w] = 0.0;
+    }
+    for (int lag = 0; lag < m->size.A; ++lag, at += f->step[2]) {
+        const double *then = today + (ptrdiff_t)lag * by_lag * g->day->count;
+        const double weight = *at;
+        if (f->by_world)
+            EACH(w, n) carried[w] += at[w] * then[w];
+        else if (weight != 0.0)
+            EACH(w, n) carried[w] += weight * then[w];
     }
 }
 
@@ -179,24 +183,24 @@ static void play_media(struct region *g, struct cell *cell, int s)
         fill(cell->by_media[l], 0.0, n);
         fill(cell->by_quality[l], 0.0, n);
     }
+    const double *people = AT(d->morning.customers, g, cell_at2(m, r, s, 0));
+    const ptrdiff_t by_bucket = m->size.R * m->size.S * d->count;
     for (int c = 0, window = 0; c < m->size.C; ++c) {
-        const double *reach = m->reach + c * BUCKETS;
+        double reach[BUCKETS];
+        memcpy(reach, m->reach + c * BUCKETS, sizeof reach);
         const int is_windowed = window < m->size.W && (int)m->windowed[window] == c;
-        fill(heads, 0.0, n);
-        for (int l = 0; l < BUCKETS; ++l) {
-            const double *people = AT(d->morning.customers, g, cell_at2(m, r, s, l));
-            const double share = reach[l];
-            EACH(w, n) heads[w] += people[w] * share;
+        EACH(w, n) {
+            double all = people[w] * reach[0];
+            UNROLLED for (int l = 1; l < BUCKETS; ++l) all += people[w + l * by_bucket] * reach[l];
+            heads[w] = most(all, 1.0);
         }
-        EACH(w, n) heads[w] = most(heads[w], 1.0);
         play_channel(g, cell, s, c, is_windowed ? window++ : -1, season, heads);
         const double *quality = of_worlds(&d->worlds.quality, g, c, 0, 0, own), *visits = cell->channel[c];
-        for (int l = 0; l < BUCKETS; ++l) {
-            double *by_media = cell->by_media[l], *by_quality = cell->by_quality[l];
-            const double share = reach[l];
-            EACH(w, n) {
-                by_media[w] += visits[w] * share;
-                by_quality[w] += visits[w] * quality[w] * share;
+        EACH(w, n) {
+            double seen = visits[w], weighted = seen * quality[w];
+            UNROLLED for (int l = 0; l < BUCKETS; ++l) {
+                cell->by_media[l][w] += seen * reach[l];
+                cell->by_quality[l][w] += weighted * reach[l];
             }
         }
     }
@@ -208,17 +212,17 @@ static void play_media(struct region *g, struct cell *cell, int s)
         EACH(w, n) strength[w] = usual * factor[w];
         const double *first = of_worlds(&d->worlds.quality, g, i, 0, 0, own);
         const double *second = of_worlds(&d->worlds.quality, g, j, 0, 0, other);
-        const double *reach = m->pair_reach + p * BUCKETS;
+        double reach[BUCKETS];
+        memcpy(reach, m->pair_reach + p * BUCKETS, sizeof reach);
         const double *one = cell->channel[i], *another = cell->channel[j];
         double *both = cell->both[p];
         EACH(w, n) both[w] = __builtin_sqrt(one[w] * another[w]) * strength[w];
-        for (int l = 0; l < BUCKETS; ++l) {
-            double *by_media = cell->by_media[l], *by_quality = cell->by_quality[l];
-            const double share = reach[l];
-            EACH(w, n) {
-                double extra = both[w] * share;
-                by_media[w] += extra;
-                by_quality[w] += extra * (0.5 * (first[w] + second[w]));
+        EACH(w, n) {
+            double weight = 0.5 * (first[w] + second[w]), pair = both[w];
+            UNROLLED for (int l = 0; l < BUCKETS; ++l) {
+                double extra = pair * reach[l];
+                cell->by_media[l][w] += extra;
+                cell->by_quality[l][w] += extra * weight;
             }
         }
     }

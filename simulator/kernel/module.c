@@ -1,43 +1,9 @@
 /* The Python face of the kernel, in the limited API: arrays come as buffers, and the lock is released while worlds are
  * played. Sizes are checked here; what the numbers mean was checked before. */
 
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
-#include <Python.h>
-
+#include "packs.h"
 #include "threads.h"
 #include "draws.h"
-
-enum { MARKET, WORLDS, MOST_VIEWS = 192 };
-static const char *const CAPSULES[] = {"xbopt.market", "xbopt.worlds"};
-
-struct field {
-    const char *name, *axes;
-};
-#define X(name, axes) {#name, axes},
-static const struct field MARKET_LIST[] = {MARKET_FIELDS(X)}, WORLD_LIST[] = {WORLD_FIELDS(X)};
-static const struct field STATE_LIST[] = {STATE_FIELDS(X)}, DECISION_LIST[] = {DECISION_FIELDS(X)};
-static const struct field DRAW_LIST[] = {DRAW_FIELDS(X)}, OUTCOME_LIST[] = {OUTCOME_FIELDS(X)};
-#undef X
-#define LENGTH(list) ((int)(sizeof(list) / sizeof((list)[0])))
-_Static_assert(LENGTH(MARKET_LIST) <= MOST_VIEWS, "a call holds all arrays of a market");
-static const char SIZE_LETTERS[] = {
-#define X(letter) #letter[0],
-    SIZES(X)
-#undef X
-};
-_Static_assert(sizeof(struct sizes) == sizeof SIZE_LETTERS * sizeof(int), "sizes are whole numbers in a row");
-
-/* Numbers of a field of one world. */
-static Py_ssize_t entries(const struct sizes *size, const char *axes)
-{
-    Py_ssize_t count = 1;
-    for (; *axes; ++axes)
-        for (int i = 0; i < LENGTH(SIZE_LETTERS); ++i)
-            if (SIZE_LETTERS[i] == *axes)
-                count *= ((const int *)size)[i];
-    return count;
-}
 
 static const struct level *const *levels(void)
 {
@@ -65,186 +31,37 @@ static const struct level *level_named(const char *name)
     return NULL;
 }
 
-/* The arrays of a call, held until it ends. */
-struct views {
-    Py_buffer view[MOST_VIEWS];
-    int count;
-};
-
-static void release(struct views *views)
-{
-    while (views->count)
-        PyBuffer_Release(&views->view[--views->count]);
-}
-
-/* Hold one array of ``numbers`` 8-byte entries; NULL with an error set where it is another. */
-static void *hold(struct views *views, PyObject *array, Py_ssize_t numbers, int flags, const char *name)
-{
-    Py_buffer *view = &views->view[views->count];
-    if (PyObject_GetBuffer(array, view, flags | PyBUF_ANY_CONTIGUOUS))
-        return NULL;
-    ++views->count;
-    if (numbers >= 0 && view->len != numbers * 8) {
-        PyErr_Format(PyExc_ValueError, "%s holds %zd bytes; %zd are wanted.", name, view->len, numbers * 8);
-        return NULL;
-    }
-    return view->buf;
-}
-
-/* Hold a tuple of arrays by a list of fields, ``worlds`` times their entries each. */
-static int hold_all(struct views *views, PyObject *tuple, const struct field *list, int length,
-                    const struct sizes *size, Py_ssize_t worlds, const double **to)
-{
-    if (PyTuple_Size(tuple) != length) {
-        if (!PyErr_Occurred())
-            PyErr_Format(PyExc_ValueError, "%d arrays are wanted.", length);
-        return -1;
-    }
-    for (int i = 0; i < length; ++i) {
-        PyObject *array = PyTuple_GetItem(tuple, i);
-        to[i] = hold(views, array, worlds * entries(size, list[i].axes), PyBUF_SIMPLE, list[i].name);
-        if (!to[i])
-            return -1;
-    }
-    return 0;
-}
-
-static void free_market(PyObject *capsule)
-{
-    free(PyCapsule_GetPointer(capsule, CAPSULES[MARKET]));
-}
-
-static PyObject *market(PyObject *module, PyObject *args)
-{
-    PyObject *lengths, *arrays, *capsule = NULL;
-    const double *from[LENGTH(MARKET_LIST)];
-    struct sizes size;
-    struct views views = {.count = 0};
-    (void)module;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyTuple_Type, &lengths, &PyTuple_Type, &arrays))
-        return NULL;
-    if (PyTuple_Size(lengths) != LENGTH(SIZE_LETTERS))
-        return PyErr_Format(PyExc_ValueError, "%d sizes are wanted.", LENGTH(SIZE_LETTERS));
-    for (int i = 0; i < LENGTH(SIZE_LETTERS); ++i)
-        ((int *)&size)[i] = (int)PyLong_AsLong(PyTuple_GetItem(lengths, i));
-    if (PyErr_Occurred() || hold_all(&views, arrays, MARKET_LIST, LENGTH(MARKET_LIST), &size, 1, from))
-        goto done;
-    size_t numbers = 0;
-    for (int i = 0; i < LENGTH(MARKET_LIST); ++i)
-        numbers += (size_t)entries(&size, MARKET_LIST[i].axes);
-    struct market *made = malloc(sizeof *made + numbers * sizeof(double));
-    if (!made) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    made->size = size;
-    double *at = (double *)(void *)(made + 1), **name = &made->demand;
-    for (int i = 0; i < LENGTH(MARKET_LIST); ++i) {
-        const size_t count = (size_t)entries(&size, MARKET_LIST[i].axes);
-        memcpy(at, from[i], count * sizeof(double));
-        name[i] = at;
-        at += count;
-    }
-    capsule = PyCapsule_New(made, CAPSULES[MARKET], free_market);
-    if (!capsule)
-        free(made);
-done:
-    release(&views);
-    return capsule;
-}
-
-/* Parameters by world, and the arrays that they lie in. */
-struct worlds {
-    struct factors factors;
-    Py_ssize_t count;
-    struct views views;
-};
-
-static void free_worlds(PyObject *capsule)
-{
-    struct worlds *worlds = PyCapsule_GetPointer(capsule, CAPSULES[WORLDS]);
-    release(&worlds->views);
-    free(worlds);
-}
-
-static PyObject *worlds(PyObject *module, PyObject *args)
-{
-    PyObject *arrays, *market_capsule;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "OO!", &market_capsule, &PyTuple_Type, &arrays))
-        return NULL;
-    const struct market *m = PyCapsule_GetPointer(market_capsule, CAPSULES[MARKET]);
-    if (!m)
-        return NULL;
-    if (PyTuple_Size(arrays) != LENGTH(WORLD_LIST))
-        return PyErr_Format(PyExc_ValueError, "%d arrays are wanted.", LENGTH(WORLD_LIST));
-    struct worlds *made = calloc(1, sizeof *made);
-    if (!made)
-        return PyErr_NoMemory();
-    made->count = 1;
-    struct factor *factor = &made->factors.elasticity;
-    for (int i = 0; i < LENGTH(WORLD_LIST); ++i, ++factor) {
-        const char *axes = WORLD_LIST[i].axes;
-        factor->at = hold(&made->views, PyTuple_GetItem(arrays, i), -1, PyBUF_F_CONTIGUOUS, WORLD_LIST[i].name);
-        if (!factor->at)
-            goto failed;
-        const Py_buffer *view = &made->views.view[made->views.count - 1];
-        int fits = view->ndim == 1 + (int)strlen(axes) && view->itemsize == 8;
-        ptrdiff_t step = fits ? view->shape[0] : 0;
-        factor->by_world = step > 1;
-        fits = fits && (step == 1 || made->count == 1 || made->count == step);
-        for (int axis = 0; fits && axes[axis]; ++axis) {
-            const char letter[2] = {axes[axis], 0};
-            const Py_ssize_t length = view->shape[axis + 1];
-            fits = length == 1 || length == entries(&m->size, letter);
-            factor->step[axis] = length > 1 ? step : 0;
-            step *= length;
-        }
-        if (!fits) {
-            PyErr_Format(PyExc_ValueError, "%s has another shape than (B, %s).", WORLD_LIST[i].name, axes);
-            goto failed;
-        }
-        if (view->shape[0] > 1)
-            made->count = view->shape[0];
-    }
-    PyObject *capsule = PyCapsule_New(made, CAPSULES[WORLDS], free_worlds);
-    if (capsule)
-        return capsule;
-failed:
-    release(&made->views);
-    free(made);
-    return NULL;
-}
-
 static void play_some(const void *job, const struct level *level, ptrdiff_t first, int n, void *room)
 {
     level->play(job, first, n, room);
 }
 
-/* Give the fields of a block of rows ``(rows, count)`` their places; returns the number of rows. */
-static Py_ssize_t place(const struct sizes *size, const struct field *list, int length, double *block,
-                        Py_ssize_t count, double **to)
+/* Hold a block of rows ``(rows, count)`` that is written to, and give its fields their places. */
+static double *hold_rows(struct views *views, PyObject *block, const struct field *list, int length,
+                         const struct sizes *size, Py_ssize_t count, double **to)
 {
-    Py_ssize_t row = 0;
-    for (int i = 0; i < length; ++i) {
-        if (to)
-            to[i] = block + row * count;
-        row += entries(size, list[i].axes);
+    Py_ssize_t rows = 0;
+    for (int i = 0; i < length; ++i)
+        rows += entries(size, list[i].axes);
+    double *at = hold(views, block, rows * count, PyBUF_WRITABLE, "a block of rows");
+    for (int i = 0; at && i < length; ++i) {
+        to[i] = at;
+        at += entries(size, list[i].axes) * count;
     }
-    return row;
+    return at;
 }
 
 static PyObject *play(PyObject *module, PyObject *args)
 {
     const char *name;
-    PyObject *market_capsule, *world_capsule, *state, *decision, *draws, *evening, *outcome;
+    PyObject *market_capsule, *world_capsule, *state, *window, *decision, *draws, *evening, *outcome, *details;
     int number, threads, ok = 0;
     Py_ssize_t count;
     struct views views = {.count = 0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "sOOO!O!O!OOini", &name, &market_capsule, &world_capsule, &PyTuple_Type, &state,
-                          &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome, &number, &count,
-                          &threads))
+    if (!PyArg_ParseTuple(args, "sOOO!OO!O!OOOini", &name, &market_capsule, &world_capsule, &PyTuple_Type, &state,
+                          &window, &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome, &details,
+                          &number, &count, &threads))
         return NULL;
     const struct level *level = level_named(name);
     const struct market *m = level ? PyCapsule_GetPointer(market_capsule, CAPSULES[MARKET]) : NULL;
@@ -264,15 +81,14 @@ static PyObject *play(PyObject *module, PyObject *args)
         || (day.sampled
             && hold_all(&views, draws, DRAW_LIST, LENGTH(DRAW_LIST), size, count, from + states + decisions)))
         goto done;
-    double *tonight = hold(&views, evening, count * place(size, STATE_LIST, states, NULL, 0, NULL), PyBUF_WRITABLE,
-                           "evening");
-    double *brought = tonight ? hold(&views, outcome,
-                                     count * place(size, OUTCOME_LIST, LENGTH(OUTCOME_LIST), NULL, 0, NULL),
-                                     PyBUF_WRITABLE, "outcome") : NULL;
-    if (!brought)
+    const Py_ssize_t exposures = count * size->R * size->S * size->W * size->A;
+    if (!hold_rows(&views, evening, STATE_LIST, states, size, count, to)
+        || !hold_rows(&views, outcome, OUTCOME_LIST, LENGTH(OUTCOME_LIST), size, count, to + states)
+        || (details != Py_None
+            && !hold_rows(&views, details, DETAIL_LIST, LENGTH(DETAIL_LIST), size, count,
+                                  &day.details.contact_kept))
+        || !(day.window = hold(&views, window, exposures, PyBUF_WRITABLE, "window")))
         goto done;
-    place(size, STATE_LIST, states, tonight, count, to);
-    place(size, OUTCOME_LIST, LENGTH(OUTCOME_LIST), brought, count, to + states);
     struct crew crew = {.work = play_some, .job = &day, .level = level, .count = count,
                         .room = level->room_bytes(size)};
     Py_BEGIN_ALLOW_THREADS
@@ -378,14 +194,15 @@ static int fill_module(PyObject *module)
         || add_fields(module, "DECISION_FIELDS", DECISION_LIST, LENGTH(DECISION_LIST))
         || add_fields(module, "DRAW_FIELDS", DRAW_LIST, LENGTH(DRAW_LIST)))
         return -1;
-    return add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST));
+    return add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
+        || add_fields(module, "DETAIL_FIELDS", DETAIL_LIST, LENGTH(DETAIL_LIST)) ? -1 : 0;
 }
 
 static PyMethodDef methods[] = {
     {"market", market, METH_VARARGS, "market(sizes, arrays): a market that days are played in."},
     {"worlds", worlds, METH_VARARGS, "worlds(market, arrays): what differs by world, for a market."},
     {"play", play, METH_VARARGS,
-     "play(level, market, worlds, state, decision, draws, evening, outcome, day, count, threads)"},
+     "play(level, market, worlds, state, window, decision, draws, evening, outcome, details, day, count, threads)"},
     {"draw", draw, METH_VARARGS, "draw(level, left_key, right_key, worlds, order, out, normals, day, threads)"},
     {"evaluate", evaluate, METH_VARARGS, "evaluate(level, function, x, y, out)"},
     {NULL, NULL, 0, NULL},

@@ -95,7 +95,6 @@ def _pack_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
         "I": len(market.rules.items),
         "W": len(bank.windowed),
         "A": bank.window_days,
-        "Z": max(bank.window_days - 1, 0),
         "N": max(market.fulfilment.lead_days),
         "D": DEAL_STAGES,
         "V": MONEY_TERMS,

@@ -126,21 +126,27 @@ static inline void by_summation(const double *u, const double *mean, double *cou
  * what the CDF has to decide. */
 static inline void by_expansion(const double *u, const double *mean, double *count, int n)
 {
-    lanes normal, whole, unsure;
+    lanes normal, x, whole, bound, unsure;
     normal_quantiles(u, normal, n);
-    uint64_t hard = 0;
     EACH(w, n) {
         double m = mean[w], z = normal[w], v = z * z, root = __builtin_sqrt(m), inverse = 1.0 / root;
-        double x = ((v * -207.0 - 548.0) * v + 2684.0) * z * inverse * (1.0 / 155520.0);
-        x = (x + ((v * 3.0 + 7.0) * v - 16.0) * (1.0 / 810.0)) * inverse;
-        x = (x - (v + 2.0) * z * (1.0 / 72.0)) * inverse;
-        x = m + (root * z + (x + (v + 2.0) * (1.0 / 6.0)));
-        double bound = (1.0 + (v > 9.0 ? v * v * v * (1.0 / 400.0) : 0.0)) * inverse * inverse * inverse * inverse;
-        whole[w] = nearest(x);
-        count[w] = whole[w] - (whole[w] > x ? 1.0 : 0.0);
-        double gap = x - whole[w];
-        unsure[w] = v > 9.0 && (bound > 0.25 || v > 0.25 * m) ? 2.0
-            : (gap < 0.0 ? -gap : gap) <= bound + 8.9e-16 * m ? 1.0 : 0.0;
+        double sum = ((v * -207.0 - 548.0) * v + 2684.0) * z * inverse * (1.0 / 155520.0);
+        sum = (sum + ((v * 3.0 + 7.0) * v - 16.0) * (1.0 / 810.0)) * inverse;
+        sum = (sum - (v + 2.0) * z * (1.0 / 72.0)) * inverse;
+        x[w] = m + (root * z + (sum + (v + 2.0) * (1.0 / 6.0)));
+        double rare = v > 9.0 ? 1.0 : 0.0;
+        double square = inverse * inverse;
+        bound[w] = (1.0 + rare * v * v * v * (1.0 / 400.0)) * square * square;
+        /* Where the series is not known to hold, all is left to the CDF. */
+        unsure[w] = rare * (bound[w] > 0.25 || v > 0.25 * m ? 2.0 : 0.0);
+        bound[w] += 8.9e-16 * m;
+    }
+    uint64_t hard = 0;
+    EACH(w, n) {
+        whole[w] = nearest(x[w]);
+        count[w] = whole[w] - (whole[w] > x[w] ? 1.0 : 0.0);
+        double gap = x[w] - whole[w], close = (gap < 0.0 ? -gap : gap) <= bound[w] ? 1.0 : 0.0;
+        unsure[w] = most(unsure[w], close);
         hard |= (uint64_t)(unsure[w] > 0.0);
     }
     for (int w = 0; hard && w < n; ++w) {

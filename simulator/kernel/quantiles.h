@@ -10,7 +10,7 @@
 INLINE double ratio_of(const double *above, const double *below, double x)
 {
     double p = above[0], q = below[0];
-    for (int i = 1; i < 8; ++i) {
+    UNROLLED for (int i = 1; i < 8; ++i) {
         p = FMA(p, x, above[i]);
         q = FMA(q, x, below[i]);
     }
