@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
+from types import ModuleType
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def _play(
     sizes = tuple(packed.sizes.items())
     listed = (module.STATE_FIELDS, module.OUTCOME_FIELDS, module.DETAIL_FIELDS if detailed else ())
     layouts = [_layout(fields, sizes) for fields in listed]
-    evening, outcome, details = (np.empty((layout.rows, worlds)) for layout in layouts)
+    evening, outcome, details = (_room(module, layout.rows, worlds) for layout in layouts)
     module.play(
         engine.level,
         packed.handle,
@@ -148,6 +149,11 @@ def _play(
         threads(),
     )
     return layouts[0].views(evening), layouts[1].views(outcome), layouts[2].views(details)
+
+
+def _room(module: ModuleType, rows: int, worlds: int) -> FloatArray:
+    """An array ``(rows, B)`` to be written."""
+    return np.frombuffer(module.block(8 * rows * worlds), dtype=np.float64).reshape(rows, worlds)
 
 
 def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:

@@ -1,6 +1,7 @@
 /* The Python face of the kernel, in the limited API: arrays come as buffers, and the lock is released while worlds are
  * played. Sizes are checked here; what the numbers mean was checked before. */
 
+#include "blocks.h"
 #include "packs.h"
 #include "threads.h"
 #include "draws.h"
@@ -178,6 +179,8 @@ static int add_fields(PyObject *module, const char *name, const struct field *li
 static int fill_module(PyObject *module)
 {
     int n = 0;
+    if (!block_type && !(block_type = PyType_FromSpec(&block_spec)))
+        return -1;
     while (levels()[n])
         ++n;
     PyObject *names = PyTuple_New(n);
@@ -199,6 +202,7 @@ static int fill_module(PyObject *module)
 }
 
 static PyMethodDef methods[] = {
+    {"block", new_block, METH_VARARGS, "block(bytes): memory to be written, its contents unknown."},
     {"market", market, METH_VARARGS, "market(sizes, arrays): a market that days are played in."},
     {"worlds", worlds, METH_VARARGS, "worlds(market, arrays): what differs by world, for a market."},
     {"play", play, METH_VARARGS,
