@@ -66,7 +66,7 @@ INLINE double exp_of(double x)
 {
     double rest, held = least(most(x, -708.0), 709.0);
     double scale = power_of_two_and_rest(held, &rest);
-    double y = FMA(scale, rest, scale);
+    double y = scale * rest + scale; /* the product is exact */
     return x < -708.0 ? 0.0 : y;
 }
 
@@ -75,7 +75,7 @@ INLINE double expm1_of(double x)
 {
     double rest, held = least(most(x, -708.0), 709.0);
     double scale = power_of_two_and_rest(held, &rest);
-    return FMA(scale, rest, scale - 1.0);
+    return scale * rest + (scale - 1.0);
 }
 
 /* ln x of a normal x > 0: fdlibm's series in s = f / (2 + f) of x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2). */
