@@ -21,6 +21,7 @@ static size_t lay_out(const struct sizes *size, struct room *room, struct cell *
         room->ones = *ones;
     TAKE(room->fx, size->K);
     TAKE(room->channels, size->C);
+    TAKE(room->power, size->C);
     TAKE(room->delivery, size->C);
     TAKE(room->effect, size->C);
     TAKE(room->buyers, size->G * KNOWN);
@@ -114,8 +115,11 @@ static void open_region(struct region *g)
     const double *own = of_worlds(&d->worlds.delivery, g, r, 0, 0, room);
     const double follow = m->pass_through[r], charged = m->charged_base[r], usual = m->usual_days[r];
     const double delay = m->delay_days[(ptrdiff_t)d->number * m->size.R + r], accepted = m->accepted_days[r];
+    const double *price_log = AT(d->morning.media_price_log, g, r);
+    const double season = m->cpm[(ptrdiff_t)d->number * m->size.R + r];
     double *days = AT(d->evening.delivery_days, g, r);
     EACH(w, n) {
+        g->season[w] = season * exp_of(price_log[w]);
         g->local[w] = exp_of(-follow * rate_log[w]);
         g->seller_fx[w] = exp_of((1.0 - follow) * rate_log[w]);
         g->charged[w] = charged * g->seller_fx[w];

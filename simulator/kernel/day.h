@@ -93,6 +93,7 @@ struct room {
     double *ones;    /* a parameter that is 1 in all worlds */
     lanes *fx;       /* rates by currency (K) */
     lanes *channels; /* spend of the chunk by channel (C) */
+    lanes *power;    /* 1 less the exponent of price to spend, by channel (C) */
     lanes *delivery, *effect; /* of the region's dayparts by channel (C) */
     lanes *buyers;   /* by type and known bucket (G * 4) */
     lanes *places;   /* orders by place and bucket, and working room beside them (Q * 10) */
@@ -106,7 +107,7 @@ struct region {
     struct room *room;
     ptrdiff_t first; /* first world of the chunk */
     int n, r;        /* worlds in the chunk; region */
-    lanes local, seller_fx, charged, delivery_days, late, lost_share, spent;
+    lanes season, local, seller_fx, charged, delivery_days, late, lost_share, spent;
 };
 
 /* The worlds of one entry of an array in the morning or evening; entries in the order of fields.h. */

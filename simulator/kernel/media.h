@@ -8,38 +8,40 @@
 
 static const double TINY = 1e-300;
 
-/* base^power, 0 for 0; done once where all worlds ask the same. */
+/* base^power, 0 for 0. */
 static inline void power_of(const double *base, const double *power, double *out, int n)
 {
-    int todo = all_same(base, n) && all_same(power, n) ? 1 : n;
     /* The sum keeps log_of from 0 and changes no other bit; a maximum would make the compiler branch on it. */
-    EACH(w, todo) {
+    EACH(w, n) {
         double is_there = base[w] > 0.0 ? 1.0 : 0.0;
         out[w] = is_there * exp_of(power[w] * log_of(base[w] + TINY));
     }
-    if (todo < n)
-        fill(out, out[0], n);
 }
 
-/* How daypart weights change delivery and effect of the region's channels. */
+/* How daypart weights change delivery and effect of the region's channels; done once where all worlds weigh alike. */
 static void dayparts(struct region *g)
 {
     const struct market *m = g->market;
-    const int n = g->n, r = g->r, H = m->size.H, C = m->size.C;
+    const int r = g->r, H = m->size.H, C = m->size.C;
+    const struct factor *bid_up = &g->day->worlds.bid_up;
     const double *activity = m->daypart_activity + ((ptrdiff_t)g->day->number * m->size.R + r) * H;
     for (int c = 0; c < C; ++c) {
-        lanes own, power, crowding, ratio;
-        const double *bid_up = of_worlds(&g->day->worlds.bid_up, g, c, 0, 0, own);
-        double *delivery = g->room->delivery[c], *effect = g->room->effect[c];
-        EACH(w, n) {
-            power[w] = 1.0 - bid_up[w];
+        lanes own, crowding, ratio;
+        const double *exponent = of_worlds(bid_up, g, c, 0, 0, own);
+        double *delivery = g->room->delivery[c], *effect = g->room->effect[c], *power = g->room->power[c];
+        int alike = !bid_up->by_world;
+        for (int h = 0; alike && h < H; ++h)
+            alike = all_same(AT(g->day->morning.daypart, g, r + m->size.R * (c + C * h)), g->n);
+        EACH(w, g->n) {
+            power[w] = 1.0 - exponent[w];
             delivery[w] = effect[w] = 0.0;
         }
+        const int n = alike ? 1 : g->n;
         for (int h = 0; h < H; ++h) {
             const double *weight = AT(g->day->morning.daypart, g, r + m->size.R * (c + C * h));
-            double usual = most(activity[h], TINY);
-            double supply = activity[h] * m->daypart_supply[(r * C + c) * H + h];
-            double works = m->daypart_effect[(r * C + c) * H + h];
+            const double usual = most(activity[h], TINY);
+            const double supply = activity[h] * m->daypart_supply[(r * C + c) * H + h];
+            const double works = m->daypart_effect[(r * C + c) * H + h];
             EACH(w, n) ratio[w] = most(weight[w] / usual, TINY);
             power_of(ratio, power, crowding, n);
             EACH(w, n) {
@@ -47,6 +49,10 @@ static void dayparts(struct region *g)
                 delivery[w] += delivered;
                 effect[w] += delivered * works;
             }
+        }
+        if (alike) {
+            fill(delivery, *delivery, g->n);
+            fill(effect, *effect, g->n);
         }
     }
 }
@@ -73,14 +79,12 @@ static void carry_window(struct region *g, int s, int i, const double *exposure,
     }
 }
 
-/* Share of the ceiling that carried exposure reaches. */
+/* Share of the ceiling that carried exposure reaches, where it is no Hill curve of slope 1. */
 static void saturate(const struct market *m, int c, const double *ratio, double *share, int n)
 {
     if (m->exponential[c] != 0.0)
         EACH(w, n) share[w] = -expm1_of(-0.69314718055994530942 * ratio[w]);
-    else if (m->slope[c] == 1.0)
-        EACH(w, n) share[w] = ratio[w] / (1.0 + ratio[w]);
-    else {
+    else if (m->slope[c] != 1.0) {
         lanes slope;
         fill(slope, m->slope[c], n);
         power_of(ratio, slope, share, n);
@@ -91,10 +95,6 @@ static void saturate(const struct market *m, int c, const double *ratio, double 
 /* Effective share of a day, given what is remembered; changes ``share`` where heads are tired. */
 static void tire(const struct market *m, int c, const double *memory, const double *limit, double *share, int n)
 {
-    uint64_t tired = 0;
-    EACH(w, n) tired |= (uint64_t)!(memory[w] + share[w] <= limit[w]);
-    if (!tired)
-        return;
     const double rest = 1.0 - m->fatigue_exponent[c];
     EACH(w, n) {
         double below = least(most(limit[w] - memory[w], 0.0), share[w]);
@@ -107,64 +107,81 @@ static void tire(const struct market *m, int c, const double *memory, const doub
     }
 }
 
-/* One channel of a cell: impressions, carry-over, and visits a head into ``cell->channel``. */
-static void play_channel(struct region *g, struct cell *cell, int s, int c, int window, const double *season,
-                         const double *heads)
+/* Impressions of a channel, and its exposure a head and day; the power is worked out once where all worlds spend alike. */
+static void buy(struct region *g, int s, int c, const double *spend, const double *heads, double *exposure)
 {
     const struct day *d = g->day;
     const struct market *m = g->market;
-    const int n = g->n, r = g->r, C = m->size.C, entry = cell_at2(m, r, s, c);
-    lanes room, relative, power, bought, exposure, today, share, memory, limit;
-    const double reference = m->reference_base[(r * m->size.S + s) * C + c];
-    const double *spend = AT(d->morning.spend, g, entry);
-    const double *bid_up = of_worlds(&d->worlds.bid_up, g, c, 0, 0, room);
-    EACH(w, n) {
-        relative[w] = spend[w] / reference;
-        power[w] = 1.0 - bid_up[w];
-    }
-    power_of(relative, power, bought, n);
-    const double price = m->price_base[r * C + c] / 1000.0;
+    const int n = g->n, r = g->r, C = m->size.C;
+    const int alike = !d->worlds.bid_up.by_world && all_same(spend, n), todo = alike ? 1 : n;
+    const double reference = m->reference_base[(r * m->size.S + s) * C + c], price = m->price_base[r * C + c] / 1000.0;
+    lanes room, relative, bought;
+    EACH(w, todo) relative[w] = spend[w] / reference;
+    power_of(relative, g->room->power[c], bought, todo);
+    if (alike)
+        fill(bought, *bought, n);
     const double *media_price = of_worlds(&d->worlds.media_price, g, r, s, c, room);
     const double *delivery = g->room->delivery[c], *effect = g->room->effect[c];
-    double *impressions = AT(d->evening.impressions, g, entry);
+    double *impressions = AT(d->evening.impressions, g, cell_at2(m, r, s, c));
     EACH(w, n) {
-        bought[w] = bought[w] * reference / (season[w] * price * media_price[w]);
-        impressions[w] = bought[w] * delivery[w];
-        exposure[w] = bought[w] * effect[w] / heads[w];
+        double delivered = bought[w] * reference / (g->season[w] * price * media_price[w]);
+        impressions[w] = delivered * delivery[w];
+        exposure[w] = delivered * effect[w] / heads[w];
     }
-    if (window >= 0) {
-        carry_window(g, s, window, exposure, today);
-    } else {
-        const double *carried = AT(d->morning.carried, g, entry);
-        const double *keep = of_worlds(&d->worlds.retention, g, r, s, c, room);
-        EACH(w, n) today[w] = keep[w] * carried[w] + (1.0 - keep[w]) * exposure[w];
-    }
+}
+
+/* One channel of a cell: impressions, carry-over, saturation, fatigue, and what it adds to the cell. */
+static void play_channel(struct region *g, struct cell *cell, int s, int c, int window, const double *heads)
+{
+    const struct day *d = g->day;
+    const struct market *m = g->market;
+    const int n = g->n, r = g->r, entry = cell_at2(m, r, s, c);
+    lanes half_room, room, quality_room, ratio, exposure, today, share, memory, limit;
+    const double *spend = AT(d->morning.spend, g, entry), *before = AT(d->morning.carried, g, entry);
+    const double *half = of_worlds(&d->worlds.half_saturation, g, r, s, c, half_room), usual_half = m->half[c];
     double *carried = AT(d->evening.carried, g, entry);
-    const double *half = of_worlds(&d->worlds.half_saturation, g, r, s, c, room), usual_half = m->half[c];
+    buy(g, s, c, spend, heads, exposure);
+    if (window >= 0)
+        carry_window(g, s, window, exposure, today);
+    else {
+        const double *keep = of_worlds(&d->worlds.retention, g, r, s, c, room);
+        EACH(w, n) today[w] = keep[w] * before[w] + (1.0 - keep[w]) * exposure[w];
+    }
     EACH(w, n) {
         carried[w] = today[w];
-        relative[w] = today[w] / (usual_half * half[w]);
+        ratio[w] = today[w] / (usual_half * half[w]);
+        share[w] = ratio[w] / (1.0 + ratio[w]);
     }
-    saturate(m, c, relative, share, n);
+    saturate(m, c, ratio, share, n);
     const double *frequency = AT(d->morning.frequency, g, entry);
-    double *remembered = AT(d->evening.frequency, g, entry);
-    const double ceiling = m->ceiling[(r * m->size.S + s) * C + c], keep_memory = m->fatigue_keep[c];
-    EACH(w, n) {
-        memory[w] = keep_memory * frequency[w];
-        remembered[w] = memory[w] + share[w];
-        power[w] = ceiling * half[w];
-    }
     const double *tolerance = of_worlds(&d->worlds.fatigue, g, r, s, c, room);
-    const double usual_limit = m->fatigue_limit[c], contact = m->contact[c];
-    EACH(w, n) limit[w] = usual_limit * tolerance[w];
-    tire(m, c, memory, limit, share, n);
-    const double *response = of_worlds(&d->worlds.media_response, g, r, s, c, room);
-    double *visits = cell->channel[c], *by_channel = g->room->channels[c];
+    const double keep_memory = m->fatigue_keep[c], usual_limit = m->fatigue_limit[c];
+    double *remembered = AT(d->evening.frequency, g, entry);
+    uint64_t tired = 0;
     EACH(w, n) {
-        visits[w] = share[w] * (power[w] * response[w]);
+        double kept = keep_memory * frequency[w], now = kept + share[w], bound = usual_limit * tolerance[w];
+        memory[w] = kept;
+        remembered[w] = now;
+        limit[w] = bound;
+        tired |= (uint64_t)!(now <= bound);
+    }
+    if (tired)
+        tire(m, c, memory, limit, share, n);
+    const double *response = of_worlds(&d->worlds.media_response, g, r, s, c, room);
+    const double *quality = of_worlds(&d->worlds.quality, g, c, 0, 0, quality_room);
+    const double ceiling = m->ceiling[(r * m->size.S + s) * m->size.C + c], contact = m->contact[c];
+    double *visits = cell->channel[c], *by_channel = g->room->channels[c], reach[BUCKETS];
+    memcpy(reach, m->reach + c * BUCKETS, sizeof reach);
+    EACH(w, n) {
+        double seen = share[w] * (ceiling * half[w] * response[w]), weighted = seen * quality[w];
+        visits[w] = seen;
         cell->contact[w] += share[w] * contact;
         cell->spent[w] += spend[w];
         by_channel[w] += spend[w];
+        UNROLLED for (int l = 0; l < BUCKETS; ++l) {
+            cell->by_media[l][w] += seen * reach[l];
+            cell->by_quality[l][w] += weighted * reach[l];
+        }
     }
 }
 
@@ -174,10 +191,7 @@ static void play_media(struct region *g, struct cell *cell, int s)
     const struct day *d = g->day;
     const struct market *m = g->market;
     const int n = g->n, r = g->r;
-    lanes season, heads, own, other, strength;
-    const double *price_log = AT(d->morning.media_price_log, g, r);
-    const double usual_season = m->cpm[d->number * m->size.R + r];
-    EACH(w, n) season[w] = usual_season * exp_of(price_log[w]);
+    lanes heads, own, other, strength;
     fill(cell->contact, 0.0, n);
     fill(cell->spent, 0.0, n);
     for (int l = 0; l < BUCKETS; ++l) {
@@ -195,15 +209,7 @@ static void play_media(struct region *g, struct cell *cell, int s)
             UNROLLED for (int l = 1; l < BUCKETS; ++l) all += people[w + l * by_bucket] * reach[l];
             heads[w] = most(all, 1.0);
         }
-        play_channel(g, cell, s, c, is_windowed ? window++ : -1, season, heads);
-        const double *quality = of_worlds(&d->worlds.quality, g, c, 0, 0, own), *visits = cell->channel[c];
-        EACH(w, n) {
-            double seen = visits[w], weighted = seen * quality[w];
-            UNROLLED for (int l = 0; l < BUCKETS; ++l) {
-                cell->by_media[l][w] += seen * reach[l];
-                cell->by_quality[l][w] += weighted * reach[l];
-            }
-        }
+        play_channel(g, cell, s, c, is_windowed ? window++ : -1, heads);
     }
     EACH(w, n) cell->contact[w] = least(cell->contact[w], 1.0);
     for (int p = 0; p < m->size.P; ++p) {

@@ -11,7 +11,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 
-_SPARE_DAYS = 8
+_SPARE_DAYS = 16
 
 
 class _Shelf(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):

@@ -95,7 +95,7 @@ def assert_close(left: Any, right: Any) -> None:
         size = float(np.abs(known).max()) if known.size else 0.0
         # What is the same in all worlds may have one row.
         other = np.broadcast_to(theirs[name], np.broadcast_shapes(array.shape, theirs[name].shape))
-        np.testing.assert_allclose(other, np.broadcast_to(array, other.shape), rtol=1e-9, atol=1e-9 * size, err_msg=name)
+        np.testing.assert_allclose(other, np.broadcast_to(array, other.shape), rtol=1e-9, atol=1e-9 * size + 1e-300, err_msg=name)
 
 
 def days_of_both(market: MarketParameters, worlds: int, seed: int, *, sampled: bool) -> None:
