@@ -1,7 +1,7 @@
 """The one native module, and wheels that say what is in them. All else stands in ``pyproject.toml``.
 
-``XBOPT_BUILD_KERNEL=required`` makes a build fail that could not compile the module, and warnings errors; ``off`` leaves
-it out. Otherwise it is compiled where there is a C compiler, and numpy plays the days where there is none.
+``XBOPT_BUILD_KERNEL=required`` makes a build fail that could not compile the module, and warnings errors; ``off``
+leaves it out. Otherwise it is compiled where there is a C compiler, and numpy plays the days where there is none.
 """
 
 import os
@@ -16,7 +16,9 @@ WISH = os.environ.get("XBOPT_BUILD_KERNEL", "auto")
 FOLDER = Path("simulator", "kernel")
 # Each operation is rounded by itself, so that all instruction levels give the same bits; what is switched off here is
 # errno and traps. The loops over worlds run at least once, which the last flag's warning does not know.
-FLAGS = "-std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -g0 -pthread -Wno-maybe-uninitialized".split()
+FLAGS = (
+    "-std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -g0 -pthread -Wno-maybe-uninitialized".split()
+)
 STRICT_FLAGS = ["-Wall", "-Wextra", "-Werror"]
 
 

@@ -65,8 +65,9 @@ def centring(sd: FloatArray | float, keep: FloatArray | float, day: IntArray | i
     The variance after ``t`` days is ``sd^2 (1 - keep^(2t))`` and the mean log must be minus half of it; a mean ``m``
     fades to ``keep m`` by itself.
     """
-    today = 0.5 * sd**2 * (1.0 - keep ** (2 * day))
-    tomorrow = 0.5 * sd**2 * (1.0 - keep ** (2 * day + 2))
+    days = 2.0 * day
+    today = 0.5 * sd**2 * (1.0 - keep**days)
+    tomorrow = 0.5 * sd**2 * (1.0 - keep ** (days + 2.0))
     return tomorrow - keep * today
 
 

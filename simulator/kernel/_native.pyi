@@ -1,8 +1,10 @@
-"""The compiled day: arrays in, arrays out (``module.c``). Arrays are 8-byte numbers in the order that ``fields.h`` says."""
+# The compiled day: arrays in, arrays out (module.c), of 8-byte numbers in the order that fields.h says.
+
+from typing import TypeAlias
 
 from typing_extensions import Buffer, CapsuleType
 
-Fields = tuple[tuple[str, str], ...]
+Fields: TypeAlias = tuple[tuple[str, str], ...]
 
 LEVELS: tuple[str, ...]
 SIZES: str

@@ -34,7 +34,7 @@ Arrays = dict[str, FloatArray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
-    """Where the arrays of a block ``(rows, B)`` lie: by name, first row, row after the last, lengths, last axis first."""
+    """Where the arrays of a block ``(rows, B)`` lie: name, first row, row after the last, lengths, last axis first."""
 
     rows: int
     places: tuple[tuple[str, int, int, tuple[int, ...]], ...]
@@ -136,7 +136,7 @@ def _play(
     module.play(
         engine.level,
         packed.handle,
-        packed_worlds(module, market, world),
+        packed_worlds(module, packed, market, world),
         _state_arrays(state),
         window,
         _decision_arrays(feasible),

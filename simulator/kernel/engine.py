@@ -62,7 +62,7 @@ def chosen() -> Engine:
     if asked != "native":
         raise UsageError(f"{ENGINE_VARIABLE} is {asked!r}; native, numpy or auto is wanted.")
     if native() is None:
-        raise UsageError(f"The native kernel is asked for. {_MISSING}")
+        raise UsageError(f"{_MISSING} It was asked for.")
     return _native_by_wish()
 
 
@@ -91,8 +91,8 @@ def native() -> ModuleType | None:
 
 
 _MISSING = (
-    "It was not compiled when xbopt was installed: install xbopt again where there is a C compiler, or build it in the "
-    "sources with `make kernel`."
+    "The native kernel was not compiled when xbopt was installed: install xbopt again where there is a C compiler, or "
+    "build it in the sources with `make kernel`."
 )
 _BY_WISH = Engine(name="numpy", reason="numpy was asked for.")
 
@@ -107,7 +107,7 @@ def _fastest() -> Engine:
     if native() is None:
         # pip shows no warning of a build, so it is said once here.
         logging.getLogger("xbopt").warning("Days are played by numpy, several times slower. %s", _MISSING)
-        return Engine(name="numpy", reason=f"The native kernel is not there. {_MISSING}")
+        return Engine(name="numpy", reason=_MISSING)
     if _level() == "baseline" and os.uname().machine == "x86_64":
         return Engine(name="numpy", reason="This processor has no fused multiplication, without which numpy is faster.")
     return Engine(name="native", reason="It is the faster engine here.", level=_level())

@@ -54,19 +54,22 @@ class _Recent:
         return found[1]
 
 
-_markets, _worlds = _Recent(), _Recent()
+_objects, _markets, _worlds = _Recent(), _Recent(), _Recent()
 
 
 def packed_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
     """The market for the kernel; packed once for markets that differ in limits only."""
+    return _objects.get(id(market), market, lambda: _packed_parts(native, market))
+
+
+def _packed_parts(native: ModuleType, market: MarketParameters) -> PackedMarket:
     parts = tuple(getattr(market, field.name) for field in fields(market) if field.name not in _NOT_READ)
     key = (*map(id, parts), market.scenario.segments)
     return _markets.get(key, parts, lambda: _pack_market(native, market))
 
 
-def packed_worlds(native: ModuleType, market: MarketParameters, world: WorldParameters) -> object:
+def packed_worlds(native: ModuleType, packed: PackedMarket, market: MarketParameters, world: WorldParameters) -> object:
     """What differs by world for the kernel, packed once for a market and its worlds."""
-    packed = packed_market(native, market)
     parts = (packed, world)
     return _worlds.get((id(packed), id(world)), parts, lambda: _pack_worlds(native, packed, market, world))
 

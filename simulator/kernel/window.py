@@ -5,8 +5,6 @@ free, and tomorrow's window is the stretch one day further. What a window holds 
 what it was whoever goes on from it; whoever goes on from it a second time gets a shelf of his own.
 """
 
-from typing import cast
-
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
@@ -29,7 +27,7 @@ def opened(window: FloatArray) -> FloatArray:
     days = window.transpose(0, 4, 3, 2, 1)
     shelf = _shelf_of(days)
     if shelf is None:
-        shelf = cast("_Shelf", np.empty((_SPARE_DAYS + len(days), *days.shape[1:])).view(_Shelf))
+        shelf = np.empty((_SPARE_DAYS + len(days), *days.shape[1:])).view(_Shelf)
         shelf[_SPARE_DAYS:] = days
         shelf.front = _SPARE_DAYS
     shelf.front -= 1

@@ -57,7 +57,9 @@ def copy_sources(target: Path) -> None:
         if (REPOSITORY / name).exists():
             shutil.copy2(REPOSITORY / name, target / name)
     for top in {folder.split("/")[0] for folder in package_map().values()}:
-        shutil.copytree(REPOSITORY / top, target / top, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        shutil.copytree(
+            REPOSITORY / top, target / top, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.so")
+        )
 
 
 def check_source_archive(archive: Path) -> None:
@@ -75,7 +77,9 @@ def check_source_archive(archive: Path) -> None:
 def check_wheel(wheel: Path) -> None:
     """The wheel holds every file of the packages and the native module, and nothing else but its own description."""
     if "-cp311-abi3-" not in wheel.name:
-        fail(f"a wheel with the native module is for one kind of machine and every Python from 3.11; it is {wheel.name}")
+        fail(
+            f"a wheel with the native module is for one kind of machine and every Python from 3.11; it is {wheel.name}"
+        )
     with zipfile.ZipFile(wheel) as archive:
         # The upper 16 bits are the Unix file mode; 0o120000 marks a link.
         links = [item.filename for item in archive.infolist() if (item.external_attr >> 16) & 0o170000 == 0o120000]

@@ -23,7 +23,9 @@ CASES = {
 SIZE = 10_007  # no multiple of a chunk or of a vector
 
 
-def evaluated(kernel: ModuleType, function: str, x: FloatArray, y: FloatArray | None = None, level: str = "") -> FloatArray:
+def evaluated(
+    kernel: ModuleType, function: str, x: FloatArray, y: FloatArray | None = None, level: str = ""
+) -> FloatArray:
     out = np.empty_like(x)
     kernel.evaluate(level or kernel.LEVELS[0], function, x, x if y is None else y, out)
     return out

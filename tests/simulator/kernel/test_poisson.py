@@ -32,7 +32,9 @@ def test_counts_are_those_of_the_reference(kernel: ModuleType, least: float, mos
     assert (evaluated(kernel, "poisson", u, mean) != poisson_from_uniform(u, mean)).sum() == 0
 
 
-@pytest.mark.parametrize("u", [2.0**-53, 1e-12, 1e-7, 1e-4, 1.4e-3, 1 - 1.4e-3, 1 - 1e-4, 1 - 1e-7, 1 - 1e-12, 1 - 2.0**-53])
+@pytest.mark.parametrize(
+    "u", [2.0**-53, 1e-12, 1e-7, 1e-4, 1.4e-3, 1 - 1.4e-3, 1 - 1e-4, 1 - 1e-7, 1 - 1e-12, 1 - 2.0**-53]
+)
 def test_the_tails_are_those_of_the_reference(kernel: ModuleType, u: float) -> None:
     """Around three standard deviations and beyond, where expansions end: small, middle and large means.
 

@@ -1,7 +1,5 @@
 """The kernel's random numbers are those of the named streams, whatever the batch."""
 
-from types import ModuleType
-
 import numpy as np
 import pytest
 
@@ -34,7 +32,9 @@ def test_uniforms_are_those_of_the_stream_to_the_bit(slots: int) -> None:
 def test_a_world_draws_the_same_in_any_batch() -> None:
     whole = rows(9, normals=4).day(3)
     for some in ([0], [4, 2, 70], list(range(64, 75))):
-        assert rows(9, normals=4, worlds=WORLDS[some]).day(3).tobytes() == np.ascontiguousarray(whole[:, some]).tobytes()
+        assert (
+            rows(9, normals=4, worlds=WORLDS[some]).day(3).tobytes() == np.ascontiguousarray(whole[:, some]).tobytes()
+        )
 
 
 @pytest.mark.usefixtures("kernel")
