@@ -3,6 +3,7 @@
 #ifndef XBOPT_ARRAYS_H
 #define XBOPT_ARRAYS_H
 
+#define _DEFAULT_SOURCE /* for madvise, which C11 does not know */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>

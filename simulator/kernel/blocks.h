@@ -7,6 +7,9 @@
 #include "arrays.h"
 
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 enum { KEPT_BLOCKS = 6, BLOCK_ALIGNMENT = 64 };
 static const Py_ssize_t LARGEST_KEPT = (Py_ssize_t)16 << 20; /* bytes; larger blocks go back to the system */
@@ -23,6 +26,23 @@ static struct {
     void *memory;
     Py_ssize_t room;
 } spare[KEPT_BLOCKS];
+
+/* Memory of the system, on large pages where a block fills some: its rows lie far apart, and each would miss the table
+ * of small ones. */
+static void *new_memory(size_t bytes)
+{
+#ifdef __linux__
+    const size_t page = (size_t)2 << 20;
+    if (bytes >= page) {
+        bytes = (bytes + page - 1) / page * page;
+        void *memory = aligned_alloc(page, bytes);
+        if (memory)
+            (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it the block is as good */
+        return memory;
+    }
+#endif
+    return malloc(bytes);
+}
 
 static void *take_spare(Py_ssize_t bytes, Py_ssize_t *room)
 {
@@ -84,7 +104,7 @@ static PyObject *new_block(PyObject *module, PyObject *args)
     block->memory = take_spare(bytes, &block->room);
     if (!block->memory) {
         block->room = bytes;
-        block->memory = malloc((size_t)bytes + BLOCK_ALIGNMENT);
+        block->memory = new_memory((size_t)bytes + BLOCK_ALIGNMENT);
     }
     if (!block->memory) {
         Py_DECREF(block);
