@@ -34,7 +34,7 @@ test: $(VENV)/.dev ## all tests
 quick: $(VENV)/.dev ## the tests without the slow, statistical, real-data and browser ones: within a minute
 	$(PYTEST) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
 
-kernel: $(VENV)/.dev ## compile the market's day beside its sources; warnings are errors
+kernel: $(VENV)/.dev ## compile the day of the market beside its sources, warnings as errors
 	XBOPT_BUILD_KERNEL=required $(BIN)/python setup.py --quiet build_ext --inplace
 
 format: $(VENV)/.dev ## format the code and mend what can be mended safely
