@@ -13,10 +13,10 @@ from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels, return_rate
-from xbopt.simulator.kernel.day import play_natively
 from xbopt.simulator.kernel.engine import EngineName, chosen, playing_with
 from xbopt.simulator.media import play_media
 from xbopt.simulator.money import basket_noise
+from xbopt.simulator.native_day import play_natively
 from xbopt.simulator.outcome import DayOutcome
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters

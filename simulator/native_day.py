@@ -16,10 +16,10 @@ from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.kernel.engine import Engine, native, threads
-from xbopt.simulator.kernel.parameters import packed_market, packed_worlds
 from xbopt.simulator.kernel.window import opened, passed_on
 from xbopt.simulator.media import quality_of
 from xbopt.simulator.money import TERMS, MoneyBridge
+from xbopt.simulator.native_parameters import packed_market, packed_worlds
 from xbopt.simulator.outcome import DayOutcome
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.places import PlaceDay
