@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
-from types import ModuleType
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from xbopt.core.decisions.limits import Remaining
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.draws import DayDraws
+from xbopt.simulator.kernel.blocks import room
 from xbopt.simulator.kernel.engine import Engine, native, threads
 from xbopt.simulator.kernel.window import opened, passed_on
 from xbopt.simulator.media import quality_of
@@ -132,7 +132,7 @@ def _play(
     sizes = tuple(packed.sizes.items())
     listed = (module.STATE_FIELDS, module.OUTCOME_FIELDS, module.DETAIL_FIELDS if detailed else ())
     layouts = [_layout(fields, sizes) for fields in listed]
-    evening, outcome, details = (_room(module, layout.rows, worlds) for layout in layouts)
+    evening, outcome, details = (room(layout.rows, worlds) for layout in layouts)
     module.play(
         engine.level,
         packed.handle,
@@ -149,11 +149,6 @@ def _play(
         threads(),
     )
     return layouts[0].views(evening), layouts[1].views(outcome), layouts[2].views(details)
-
-
-def _room(module: ModuleType, rows: int, worlds: int) -> FloatArray:
-    """An array ``(rows, B)`` to be written."""
-    return np.frombuffer(module.block(8 * rows * worlds), dtype=np.float64).reshape(rows, worlds)
 
 
 def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:

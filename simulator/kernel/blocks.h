@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { KEPT_BLOCKS = 6, BLOCK_ALIGNMENT = 64 };
+enum { KEPT_BLOCKS = 8, BLOCK_ALIGNMENT = 64 };
 static const Py_ssize_t LARGEST_KEPT = (Py_ssize_t)16 << 20; /* bytes; larger blocks go back to the system */
 
 /* An object that others see as bytes. */

@@ -5,6 +5,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import stream_key
+from xbopt.simulator.kernel.blocks import room
 from xbopt.simulator.kernel.engine import Engine, native, threads
 
 
@@ -36,7 +37,6 @@ class NativeRows:
         """The random numbers of a day ``(slots, B)``."""
         module = native()
         assert module is not None, "chosen only where it is there"
-        worlds, slots = self._worlds.size, self._order.size
-        rows = np.frombuffer(module.block(8 * slots * worlds), dtype=np.float64).reshape(slots, worlds)
+        rows = room(self._order.size, self._worlds.size)
         module.draw(self._level, *self._key, self._worlds, self._order, rows, self._normals, day, threads())
         return rows

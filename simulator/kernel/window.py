@@ -8,6 +8,7 @@ what it was whoever goes on from it; whoever goes on from it a second time gets 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.simulator.kernel.blocks import room
 
 _SPARE_DAYS = 16
 
@@ -27,7 +28,7 @@ def opened(window: FloatArray) -> FloatArray:
     days = window.transpose(0, 4, 3, 2, 1)
     shelf = _shelf_of(days)
     if shelf is None:
-        shelf = np.empty((_SPARE_DAYS + len(days), *days.shape[1:])).view(_Shelf)
+        shelf = room(_SPARE_DAYS + len(days), *days.shape[1:]).view(_Shelf)
         shelf[_SPARE_DAYS:] = days
         shelf.front = _SPARE_DAYS
     shelf.front -= 1
