@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { KEPT_BLOCKS = 8, BLOCK_ALIGNMENT = 64 };
+enum { KEPT_BLOCKS = 4, BLOCK_ALIGNMENT = 64 };
 static const Py_ssize_t LARGEST_KEPT = (Py_ssize_t)16 << 20; /* bytes; larger blocks go back to the system */
 
 /* An object that others see as bytes. */
@@ -33,11 +33,9 @@ static void *new_memory(size_t bytes)
 {
 #ifdef __linux__
     const size_t page = (size_t)2 << 20;
-    if (bytes >= page) {
-        bytes = (bytes + page - 1) / page * page;
-        void *memory = aligned_alloc(page, bytes);
-        if (memory)
-            (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: without it the block is as good */
+    void *memory;
+    if (bytes >= page && posix_memalign(&memory, page, bytes) == 0) {
+        (void)madvise(memory, bytes / page * page, MADV_HUGEPAGE); /* a wish: without it the block is as good */
         return memory;
     }
 #endif

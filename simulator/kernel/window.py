@@ -10,7 +10,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.kernel.blocks import room
 
-_SPARE_DAYS = 16
+_SPARE_DAYS = 8
 
 
 class _Shelf(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
