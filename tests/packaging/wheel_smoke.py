@@ -28,6 +28,7 @@ def fail(message: str) -> None:
 def run(*command: str | Path, folder: Path) -> str:
     """Run a command in a folder outside the repository, and give back what it printed."""
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
+    environment["XBOPT_BUILD_KERNEL"] = "required"  # a wheel without the native module would pass for one with it
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         fail(f"{' '.join(map(str, command))} ended with {result.returncode}\n{result.stdout}{result.stderr}")
