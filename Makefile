@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick format lint type contracts cov bench docs wheel-test static check clean
+.PHONY: help demo test quick kernel format lint type contracts cov bench docs wheel-test static check clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: $(VENV)/.dev ## all tests
 
 quick: $(VENV)/.dev ## the tests without the slow, statistical, real-data and browser ones: within a minute
 	$(PYTEST) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
+
+kernel: $(VENV)/.dev ## compile the day of the market beside its sources, warnings as errors
+	XBOPT_BUILD_KERNEL=required $(BIN)/python setup.py --quiet build_ext --inplace
 
 format: $(VENV)/.dev ## format the code and mend what can be mended safely
 	$(BIN)/ruff check --fix-only --quiet .

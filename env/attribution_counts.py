@@ -19,7 +19,7 @@ _ORGANIC = ""  # no channel can have this id
 def visit_shares(outcome: DayOutcome) -> FloatArray:
     """Share of each source in a cell's expected visits ``(B, R, S, C + 1)``; the last source is organic."""
     by_channel = outcome.channel_visits
-    total = add_up(outcome.attribution.demand.visits, 3)
+    total = outcome.attribution.visits
     organic = np.maximum(total - add_up(by_channel, 3), 0.0)
     sources = np.concatenate([by_channel, organic[..., None]], axis=3)
     counted = add_up(sources, 3)

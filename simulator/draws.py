@@ -6,6 +6,7 @@ not their order in the file: permuting them in the scenario permutes the results
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.axes import BUCKETS
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.simulator.kernel.engine import chosen
+from xbopt.simulator.kernel.rows import NativeRows
 from xbopt.simulator.sampling import normal_from_uniform
 
 # Normals first and counts last, so that each kind is one contiguous block and one call.
@@ -46,6 +49,25 @@ class DayDraws:
     counts: FloatArray
 
 
+class _Rows(Protocol):
+    """The day's random numbers ``(slots, B)`` in the order of the market's arrays; the first rows are normals."""
+
+    def day(self, day: int) -> FloatArray: ...
+
+
+class _StreamRows:
+    """Such rows from a ``WorldStream``."""
+
+    def __init__(self, *, seed: int, worlds: IntArray, order: IntArray, normals: int) -> None:
+        self._order, self._normals = order, normals
+        self._stream = WorldStream(seed=seed, name="demand", worlds=worlds, slots=len(order))
+
+    def day(self, day: int) -> FloatArray:
+        rows = np.take(np.ascontiguousarray(self._stream.uniforms(day).T), self._order, axis=0)
+        rows[: self._normals] = normal_from_uniform(rows[: self._normals])
+        return rows
+
+
 class MarketDraws:
     """The demand stream of some worlds: day by day, in any order."""
 
@@ -74,13 +96,17 @@ class MarketDraws:
         self._order = np.concatenate(parts)
         self._normal_slots = sum(int(np.prod(self._shapes[name])) for name, _ in _NORMALS)
         self._jump_slots = len(axes["K"])
-        self._stream = WorldStream(seed=seed, name="demand", worlds=worlds, slots=len(self._order))
+        engine = chosen()
+        self._rows: _Rows = (
+            NativeRows(engine, seed=seed, name="demand", worlds=worlds, order=self._order, normals=self._normal_slots)
+            if engine.name == "native"
+            else _StreamRows(seed=seed, worlds=worlds, order=self._order, normals=self._normal_slots)
+        )
 
     def day(self, day: int) -> DayDraws:
         """The random numbers of a day."""
-        uniforms = self._stream.uniforms(day)
-        uniforms = np.take(np.ascontiguousarray(uniforms.T), self._order, axis=0).T
-        normals = normal_from_uniform(uniforms[:, : self._normal_slots])
+        rows = self._rows.day(day)
+        uniforms, normals = rows.T, rows[: self._normal_slots].T
         named: dict[str, FloatArray] = {}
         offset = 0
         for name, _ in _NORMALS:

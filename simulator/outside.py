@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import OutsideState
@@ -42,11 +42,11 @@ def next_outside(
         fx = fx + (p.fx_centre[day + 1] - p.fx_keep * p.fx_centre[day])
         competitor = competitor + p.competitor_sd * np.sqrt(1.0 - p.competitor_keep**2) * z["competitor"]
         congestion = congestion + p.congestion_sd * np.sqrt(1.0 - p.congestion_keep**2) * z["congestion"]
-        congestion = congestion - _centring(p.congestion_sd, p.congestion_keep, day)
+        congestion = congestion - centring(p.congestion_sd, p.congestion_keep, day)
         sentiment = sentiment + p.sentiment_sd * np.sqrt(1.0 - p.sentiment_keep**2) * z["sentiment"]
         media_price = media_price + p.media_price_sd * np.sqrt(1.0 - p.media_price_keep**2) * z["media_price"]
         # Reach is spend over price: it is the mean of 1/price that must stay 1.
-        media_price = media_price + _centring(p.media_price_sd, p.media_price_keep, day)
+        media_price = media_price + centring(p.media_price_sd, p.media_price_keep, day)
     if day + 1 < shocks.fx_log.shape[0]:
         fx = fx + shocks.fx_log[day + 1]
         sentiment = sentiment + shocks.sentiment[day + 1]
@@ -59,14 +59,15 @@ def next_outside(
     )
 
 
-def _centring(sd: FloatArray | float, keep: FloatArray | float, day: int) -> FloatArray | float:
+def centring(sd: FloatArray | float, keep: FloatArray | float, day: IntArray | int) -> FloatArray | float:
     """What must be taken off on the way from ``day`` to the next so that ``exp`` of the deviation has mean 1.
 
     The variance after ``t`` days is ``sd^2 (1 - keep^(2t))`` and the mean log must be minus half of it; a mean ``m``
     fades to ``keep m`` by itself.
     """
-    today = 0.5 * sd**2 * (1.0 - keep ** (2 * day))
-    tomorrow = 0.5 * sd**2 * (1.0 - keep ** (2 * day + 2))
+    days = 2.0 * day
+    today = 0.5 * sd**2 * (1.0 - keep**days)
+    tomorrow = 0.5 * sd**2 * (1.0 - keep ** (days + 2.0))
     return tomorrow - keep * today
 
 

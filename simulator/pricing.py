@@ -231,7 +231,7 @@ def goods_share(market: MarketParameters) -> FloatArray:
     return np.maximum(slope, _LEAST_GOODS_SHARE)
 
 
-def _usual_price(market: MarketParameters, world: WorldParameters) -> FloatArray:
+def usual_price(market: MarketParameters, world: WorldParameters) -> FloatArray:
     """Usual landed price of a world's orders ``(B, R, S)``; worked out once where all worlds have the same."""
     if is_certain(world.order_value):
         return _average_usual_price(market)
@@ -285,7 +285,7 @@ class _LandedPrice:
             market=market,
             goods=outer(local[..., None], orders.price_base) * world.order_value,
             charged=(orders.charged_base * local)[..., None],
-            usual=_usual_price(market, world),
+            usual=usual_price(market, world),
             fx=fx,
             region_fx=region_fx,
             fx_seller=local * region_fx,

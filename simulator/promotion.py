@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up, some
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.parameters import MarketParameters, PromotionParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import is_certain
 
@@ -19,7 +19,7 @@ WEEKS_AFTER_DAYS = 56
 """Days after a deal in which a reader of daily orders counts what is missing."""
 # Stages of 7.5 days, the sixth is the price: of a new discount a thirtieth in the mean of its first four weeks, a half
 # after six weeks, all but a fiftieth after three months.
-_DEAL_KEEP = float(np.exp(-1.0 / 7.5))
+DEAL_KEEP = float(np.exp(-1.0 / 7.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +110,13 @@ def _borrowed(market: MarketParameters, missing: FloatArray, bump: FloatArray, b
     """
     promotion = market.promotion
     hidden = np.minimum(promotion.comes_again * by_prospects, missing)
-    left = max(1.0 - 1.0 / (promotion.payback * WEEKS_AFTER_DAYS), 0.0)
-    paid = promotion.paid_in_time + left * hidden / np.where(bump > 0.0, bump, 1.0)
+    paid = promotion.paid_in_time + weeks_left(promotion) * hidden / np.where(bump > 0.0, bump, 1.0)
     return np.minimum((missing + hidden) / paid, (1.0 - promotion.switched_frac) * bump)
+
+
+def weeks_left(promotion: PromotionParameters) -> float:
+    """What is left of the weeks after a deal when an order that it brought forward is paid back, on average."""
+    return max(1.0 - 1.0 / (promotion.payback * WEEKS_AFTER_DAYS), 0.0)
 
 
 def book_borrowing(ledger: Ledger, served: FloatArray) -> Ledger:
@@ -154,7 +158,7 @@ def next_remembered_deal(state: MarketState, seen_frac: FloatArray) -> FloatArra
     stages = state.remembered_deal
     before = np.empty_like(stages)
     before[..., 0], before[..., 1:] = seen_frac, stages[..., :-1]
-    return _DEAL_KEEP * stages + (1.0 - _DEAL_KEEP) * before
+    return DEAL_KEEP * stages + (1.0 - DEAL_KEEP) * before
 
 
 def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """One day of the market: state, decision and random numbers in; outcome and next state out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,76 +8,24 @@ from xbopt.core.arrays import FloatArray, add_up, every, some, worlds_innermost
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments, project
 from xbopt.core.decisions.limits import Limits
-from xbopt.simulator.attribution import Attribution
+from xbopt.simulator.attribution import Attribution, SharedLater
 from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels, return_rate
+from xbopt.simulator.kernel.engine import EngineName, chosen, playing_with
 from xbopt.simulator.media import play_media
-from xbopt.simulator.money import MoneyBridge, basket_noise
+from xbopt.simulator.money import basket_noise
+from xbopt.simulator.native_day import play_natively
+from xbopt.simulator.outcome import DayOutcome
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.places import PlaceDay, book_places, share_orders
+from xbopt.simulator.places import book_places, share_orders
 from xbopt.simulator.pricing import price_day
-from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference, next_remembered_deal
+from xbopt.simulator.promotion import book_borrowing, next_reference, next_remembered_deal
 from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayOutcome:
-    """What a day brought; ``(B, R, S)`` unless said. Counts are whole numbers in sampled mode.
-
-    Attributes:
-        decision: The decision that was carried out, after projection.
-        adjustments: What the projection changed.
-        visits: Visits.
-        carts: Visits that reached a cart.
-        orders: Shipped orders by bucket ``(B, R, S, L)``.
-        lost_orders: Orders lost for want of stock.
-        returns: Returns that arrived.
-        returns_due: Returns that today's orders will cause, expected.
-        known_customers: Customers this morning who have bought before and not churned.
-        money: Money terms.
-        places: The same by place of sale, media left out; the own shop first.
-        impressions: ``(B, R, S, C)``.
-        attribution: What visits and orders by channel follow from.
-        ledger: Where promotions' extra orders come from, expected.
-        satisfaction: This morning's satisfaction.
-        delivery_days: ``(B, R)``.
-        capped: 1 where a cart rate met its cap.
-        fx_log: Log currency rates this morning against their first-day level ``(B, K)``.
-    """
-
-    decision: Decision
-    adjustments: Adjustments
-    visits: FloatArray
-    carts: FloatArray
-    orders: FloatArray
-    lost_orders: FloatArray
-    returns: FloatArray
-    returns_due: FloatArray
-    known_customers: FloatArray
-    money: MoneyBridge
-    places: tuple[PlaceDay, ...]
-    impressions: FloatArray
-    attribution: Attribution
-    ledger: Ledger
-    satisfaction: FloatArray
-    delivery_days: FloatArray
-    capped: FloatArray
-    fx_log: FloatArray
-
-    @property
-    def channel_visits(self) -> FloatArray:
-        """Expected visits by channel ``(B, R, S, C)``; worked out at each call."""
-        return self.attribution.visits()
-
-    @property
-    def channel_orders(self) -> FloatArray:
-        """Orders by channel ``(B, R, S, C)``, in proportion to expected orders; worked out at each call."""
-        return self.attribution.shares_of_orders()
 
 
 def play_day(
@@ -86,6 +34,8 @@ def play_day(
     state: MarketState,
     decision: Decision,
     draws: DayDraws | None,
+    *,
+    engine: EngineName | None = None,
 ) -> tuple[DayOutcome, MarketState]:
     """Play one day.
 
@@ -95,14 +45,32 @@ def play_day(
         state: Where the market stands this morning, ``B`` worlds.
         decision: What is to be done; it is projected onto what is feasible.
         draws: The day's random numbers; ``None`` plays the expected mode, in which every draw is replaced by its mean.
+        engine: Who plays it; left out, what ``kernel/engine.py`` chooses.
 
     Returns:
         What the day brought, and the state of the next morning.
 
     Raises:
         DecisionError: The decision has a wrong shape or holds a value that is no number.
+        UsageError: An engine is asked for that is not there.
     """
     feasible, adjustments = carried_out(market, state, decision)
+    with playing_with(engine):
+        who = chosen()
+    if who.name == "native":
+        return play_natively(who, market, world, state, feasible, adjustments, draws)
+    return _play_with_numpy(market, world, state, feasible, adjustments, draws)
+
+
+def _play_with_numpy(
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    feasible: Decision,
+    adjustments: Adjustments,
+    draws: DayDraws | None,
+) -> tuple[DayOutcome, MarketState]:
+    """The reference: the day array by array."""
     days = delivery_days(market, world, state)
     accepted = market.fulfilment.accepted_days
     cells = state.satisfaction.shape
@@ -139,12 +107,19 @@ def play_day(
         money=money,
         places=places,
         impressions=media.impressions,
-        attribution=Attribution(channels=market.media, media=media, demand=demand, orders=filled.orders),
+        attribution=Attribution(
+            visits=add_up(demand.visits, 3),
+            quality=media.quality,
+            sharing=SharedLater(
+                channels=market.media, media=media, people=demand.people, split=demand.split, shipped=filled.orders
+            ),
+        ),
         ledger=ledger,
         satisfaction=state.satisfaction,
         delivery_days=days,
         capped=demand.capped,
         fx_log=state.outside.fx_log,
+        engine="numpy",
     )
     tomorrow = replace(
         state,

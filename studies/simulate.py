@@ -29,6 +29,8 @@ from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
+from xbopt.simulator.kernel.engine import Engine
+from xbopt.simulator.kernel.engine import chosen as chosen_engine
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.chunks import Chunk, Played, play_chunks
 from xbopt.studies.exploration_cost import ExplorationCost, cost_of_exploration
@@ -59,10 +61,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """How fast a simulation ran."""
+    """How fast a simulation ran, and who played its days."""
 
     env_days: int
     seconds: float
+    engine: Engine
 
     @property
     def env_days_per_second(self) -> float:
@@ -91,7 +94,7 @@ class SimulationResult:
         by_segment: One row a segment.
         by_channel: One row a channel.
         totals: The sums by world behind all of it.
-        performance: How fast it ran.
+        performance: How fast it ran, on which engine and why.
         notes: What was read otherwise than it stands in the plan's file, and that a run was trained for another budget,
             in sentences.
         exploration_cost: What exploration takes from the margin; None where nothing explores, or nobody asked.
@@ -325,7 +328,7 @@ def result_of(
         by_segment=segment_rows(loaded, totals),
         by_channel=channel_rows(loaded, totals),
         totals=totals,
-        performance=Performance(env_days=runs * loaded.days, seconds=seconds),
+        performance=Performance(env_days=runs * loaded.days, seconds=seconds, engine=chosen_engine()),
         notes=notes,
         exploration_cost=exploration_cost,
         plan_cut=cut,

@@ -135,10 +135,12 @@ class TotalsRecorder:
         regions, segments, channels, dayparts = market.shape
         self._market, self._days = market, scenario.days
         self._value = customer_value(market)
-        self._cells = np.zeros((worlds, regions, segments, len(CELL_COUNTS)))
-        self._money = np.zeros((worlds, regions, segments, len(TERMS)))
-        self._places = np.zeros((worlds, regions, segments, len(market.places), len(PLACE_COUNTS)))
-        self._channels = np.zeros((worlds, regions, segments, channels, len(CHANNEL_COUNTS)))
+        # Worlds innermost, as the arrays of a day lie: a sum is then one pass.
+        cells = (worlds, regions, segments)
+        self._cells = np.zeros((*cells, len(CELL_COUNTS)), order="F")
+        self._money = np.zeros((*cells, len(TERMS)), order="F")
+        self._places = np.zeros((*cells, len(market.places), len(PLACE_COUNTS)), order="F")
+        self._channels = np.zeros((*cells, channels, len(CHANNEL_COUNTS)), order="F")
         self._daily = np.zeros((worlds, scenario.days, len(DAILY)))
         self._satisfaction, self._capped = np.zeros(worlds), np.zeros(worlds)
         groups = 1 + regions + segments
@@ -214,10 +216,10 @@ class TotalsRecorder:
     def totals(self) -> Totals:
         """The sums."""
         return Totals(
-            cells=self._cells,
-            money=self._money,
-            places=self._places,
-            channels=self._channels,
+            cells=np.ascontiguousarray(self._cells),
+            money=np.ascontiguousarray(self._money),
+            places=np.ascontiguousarray(self._places),
+            channels=np.ascontiguousarray(self._channels),
             daily=self._daily,
             repurchase_rate=np.where(
                 self._customer_days > 0.0, self._repurchase / np.maximum(self._customer_days, 1.0), np.nan

@@ -178,8 +178,8 @@ def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
     usual = channel_margins(market.market)
     rows: list[FloatArray] = []
     for outcome in course.outcomes:
-        split = outcome.attribution.demand.split
-        quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
+        split, _ = outcome.attribution.sharing.details()
+        quality = np.broadcast_to(outcome.attribution.quality, (1, *usual.shape))[0]
         orders = per_bucket_sum(split.per_visit_of_all(outcome.orders), media.reach)[0] * quality
         per_order = np.ones_like(usual)
         for place, taken in zip(market.market.places, outcome.places, strict=True):

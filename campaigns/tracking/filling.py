@@ -122,9 +122,7 @@ def fill_morning(
         actual: What was told.
     """
     model, evening = modelled
-    moved = next_customers(
-        market, before, day.orders, model.attribution.demand.split, model.attribution.media.contact
-    ).customers
+    moved = next_customers(market, before, day.orders, *model.attribution.sharing.details()).customers
     shelf = fill_orders(market, before, day.orders, whole=False)
     tomorrow = replace(
         evening,

@@ -36,6 +36,8 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
             "env_days": performance.env_days,
             "seconds": performance.seconds,
             "env_days_per_second": performance.env_days_per_second,
+            "engine": performance.engine.name,
+            "engine_reason": performance.engine.reason,
         },
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 DATA_SUFFIXES = {".py", ".csv", ".yaml"}
-LEFTOVERS = {".pyc", ".pyo"}
+LEFTOVERS = {".pyc", ".pyo", ".so"}
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

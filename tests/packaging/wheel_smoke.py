@@ -15,7 +15,8 @@ import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BUILD_FILES = ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+BUILD_FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
+COMPILED = "xbopt/simulator/kernel/_native.abi3.so"
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
@@ -27,6 +28,7 @@ def fail(message: str) -> None:
 def run(*command: str | Path, folder: Path) -> str:
     """Run a command in a folder outside the repository, and give back what it printed."""
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
+    environment["XBOPT_BUILD_KERNEL"] = "required"  # a wheel without the native module would pass for one with it
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         fail(f"{' '.join(map(str, command))} ended with {result.returncode}\n{result.stdout}{result.stderr}")
@@ -44,7 +46,7 @@ def wanted_files() -> dict[str, str]:
     wanted: dict[str, str] = {}
     for package, folder in package_map().items():
         for path in (REPOSITORY / folder).iterdir():
-            if path.is_file() and not path.is_symlink() and path.suffix not in {".pyc", ".pyo"}:
+            if path.is_file() and not path.is_symlink() and path.suffix not in {".pyc", ".pyo", ".so"}:
                 wanted[f"{folder}/{path.name}"] = f"{package.replace('.', '/')}/{path.name}"
     return wanted
 
@@ -56,7 +58,9 @@ def copy_sources(target: Path) -> None:
         if (REPOSITORY / name).exists():
             shutil.copy2(REPOSITORY / name, target / name)
     for top in {folder.split("/")[0] for folder in package_map().values()}:
-        shutil.copytree(REPOSITORY / top, target / top, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPOSITORY / top, target / top, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.so")
+        )
 
 
 def check_source_archive(archive: Path) -> None:
@@ -72,14 +76,18 @@ def check_source_archive(archive: Path) -> None:
 
 
 def check_wheel(wheel: Path) -> None:
-    """The wheel holds every file of the packages, and nothing else but its own description."""
+    """The wheel holds every file of the packages and the native module, and nothing else but its own description."""
+    if "-cp311-abi3-" not in wheel.name:
+        fail(
+            f"a wheel with the native module is for one kind of machine and every Python from 3.11; it is {wheel.name}"
+        )
     with zipfile.ZipFile(wheel) as archive:
         # The upper 16 bits are the Unix file mode; 0o120000 marks a link.
         links = [item.filename for item in archive.infolist() if (item.external_attr >> 16) & 0o170000 == 0o120000]
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     if links:
         fail(f"the wheel holds links: {links}")
-    compare("wheel", inside, set(wanted_files().values()))
+    compare("wheel", inside, {COMPILED, *wanted_files().values()})
 
 
 def compare(what: str, inside: set[str], wanted: set[str]) -> None:

@@ -75,7 +75,7 @@ def nudged(market: MarketParameters, bucket: int, extra: float) -> tuple[float, 
 
     def evening(orders: np.ndarray) -> MarketState:
         outcome, tomorrow = play_day(market, average_world(), state, decision(market.scenario, 1), None)
-        split = outcome.attribution.demand.split
+        split, _ = outcome.attribution.sharing.details()
         moves = next_customers(market, state, outcome.orders + orders, split, np.zeros(state.satisfaction.shape))
         return replace(tomorrow, customers=moves.customers, living=moves.living)
 

@@ -1,0 +1,1 @@
+"""The market's day as one native module, and who plays it."""

@@ -1,0 +1,50 @@
+# The compiled day: arrays in, arrays out (module.c), of 8-byte numbers in the order that fields.h says.
+
+from typing import TypeAlias
+
+from typing_extensions import Buffer, CapsuleType
+
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+
+LEVELS: tuple[str, ...]
+SIZES: str
+MARKET_FIELDS: Fields
+WORLD_FIELDS: Fields
+STATE_FIELDS: Fields
+DECISION_FIELDS: Fields
+DRAW_FIELDS: Fields
+OUTCOME_FIELDS: Fields
+DETAIL_FIELDS: Fields
+
+def block(size: int, /) -> Buffer: ...
+def market(sizes: tuple[int, ...], arrays: tuple[Buffer, ...], /) -> CapsuleType: ...
+def worlds(market: CapsuleType, arrays: tuple[Buffer, ...], /) -> CapsuleType: ...
+def play(
+    level: str,
+    market: CapsuleType,
+    worlds: CapsuleType,
+    state: tuple[Buffer, ...],
+    window: Buffer,
+    decision: tuple[Buffer, ...],
+    draws: tuple[Buffer, ...],
+    evening: Buffer,
+    outcome: Buffer,
+    details: Buffer | None,
+    day: int,
+    count: int,
+    threads: int,
+    /,
+) -> None: ...
+def draw(
+    level: str,
+    left_key: int,
+    right_key: int,
+    worlds: Buffer,
+    order: Buffer,
+    out: Buffer,
+    normals: int,
+    day: int,
+    threads: int,
+    /,
+) -> None: ...
+def evaluate(level: str, function: str, x: Buffer, y: Buffer, out: Buffer, /) -> None: ...
