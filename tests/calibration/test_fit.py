@@ -256,7 +256,9 @@ def test_response_curves_start_at_nothing_and_rise_through_what_was_spent(fit: M
     by_week = weekly(fit.replay.panel.spend.sum(axis=2)[None], 28)[0].sum(axis=1)
     for c, curve in enumerate(response_curves(fit, (0.0, 0.5, 1.0, 2.0))):
         assert curve.revenue[0] == curve.low[0] == curve.high[0] == curve.spend[0] == 0.0
-        assert (np.diff(curve.revenue) > 0.0).all()
+        # A channel that is full long before its usual spend brings nothing more; what is left then is rounding.
+        assert (np.diff(curve.revenue) > -1e-9 * curve.revenue.max()).all()
+        assert curve.revenue[1] > 0.0
         assert (np.diff(curve.spend) > 0.0).all()
         assert (curve.low[1:] < curve.revenue[1:]).all()
         assert (curve.revenue[1:] < curve.high[1:]).all()
