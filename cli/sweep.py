@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbopt.cli.options import EngineOption, JsonOption, WorkersOption
+from xbopt.cli.options import EngineOption, JsonOption, WorkersOption, at_once
 from xbopt.cli.terminal import (
     cost_teller,
     figures_table,
@@ -52,8 +52,7 @@ def sweep_command(
         )
     say(_extent(asked))
     with stage_bar(quiet=as_json, lines=True) as on_progress:
-        at_once = 1 if engine == "local" and workers is None else workers
-        tell = cost_teller(on_progress, at_once, one="point", many="points")
+        tell = cost_teller(on_progress, at_once(engine, workers), one="point", many="points")
 
         def on_row(row: "SweepRow", done: int, total: int) -> None:
             tell(row.seconds, done, total)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xbopt.cli.options import at_once
 from xbopt.cli.terminal import cost_teller, duration_text, result_console, say, stage_bar, table, terminal_numbers
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def seeds_trained(
     say(
         f"{scenario.name}, {agent}: seeds {first} to {first + seeds - 1}{each}; progress in {out}/seeds/*/progress.csv."
     )
-    at_once = 1 if engine == "local" and workers is None else workers
-    tell = cost_teller(lambda _stage, _done, _total: None, at_once, one="run", many="runs")
+    tell = cost_teller(lambda _stage, _done, _total: None, at_once(engine, workers), one="run", many="runs")
     spent = 0.0
 
     def on_run(run: "SeedRun", done: int, total: int) -> None:
