@@ -63,7 +63,7 @@ class Coverage:
         intervals: How many were looked at.
         covered: Share of them that hold the truth.
         off: Mean of how far estimates lie above the truth, in stated standard deviations.
-        p: Chance of so few or fewer where each holds it with 95 %; NaN of several numbers together, which hang together.
+        p: Chance of so few or fewer where each holds it with 95 %; NaN of several numbers, which hang together.
     """
 
     name: str

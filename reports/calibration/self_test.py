@@ -20,11 +20,11 @@ def self_test_table(test: SelfTest | None) -> Table:
             Column("of", "Number", "text"),
             Column("intervals", "Intervals", "count"),
             Column("covered", "Hold the truth", "share", "Of 95 % intervals, 95 % should"),
-            Column("off", "Off by", "decimal", "Mean of estimate less truth, in stated standard deviations"),
+            Column("off", "Off by", "ratio", "Mean of estimate less truth, in stated standard deviations"),
         ),
         rows=tuple((_name(row), float(row.intervals), row.covered, row.off) for row in rows),
-        note="Markets drawn from this fit's posterior, their records of the same days played with luck of their own and "
-        "fitted anew. It tests the fit, and not whether the model is true of these data: fitted against actual and "
+        note="Markets drawn from this fit's posterior; their records of the same days, played with luck of their own, "
+        "are fitted anew. It tests the fit, and not whether the model is true of these data: fitted against actual and "
         "xbopt backtest tell that.",
     )
 
