@@ -152,7 +152,7 @@ def self_test_fit(
         raise UsageError(f"A self-test of {fits} fits; a number from 1 to {MOST_FITS} is wanted.")
     check_engine(engine, workers)
     made: list[Refit] = []
-    work = partial(_fit_again, fit)
+    work = partial(fit_again, fit)
     with closing(over_parts(work, range(fits), engine=engine, workers=workers, in_order=False)) as refits:
         for one in refits:
             made.append(one)
@@ -161,7 +161,8 @@ def self_test_fit(
     return SelfTest(refits=tuple(sorted(made, key=lambda one: one.number)))
 
 
-def _fit_again(fit: MarketFit, number: int) -> Refit:
+def fit_again(fit: MarketFit, number: int) -> Refit:
+    """Draw one market, play its records and fit them."""
     started = time.perf_counter()
     market, tests = market_like(fit, number)
     try:

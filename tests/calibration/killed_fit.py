@@ -8,7 +8,7 @@ from xbopt.calibration.fit import self_test
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.fit.self_test import Refit
 
-fit_again = self_test._fit_again
+fit_again = self_test.fit_again
 
 
 def killed_once(folder: str, fit: MarketFit, number: int) -> Refit:

@@ -48,7 +48,7 @@ def tested(fit: MarketFit) -> SelfTest:
 
 @pytest.mark.parametrize(("engine", "workers"), [("local", 2), RAY])
 def test_a_worker_that_is_killed_changes_nothing(engine, workers, fit, tested, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_fit_again", partial(killed_fit.killed_once, str(tmp_path)))
+    monkeypatch.setattr(module, "fit_again", partial(killed_fit.killed_once, str(tmp_path)))
     again = self_test_fit(fit, FITS, engine=engine, workers=workers)
     assert (tmp_path / "died").exists()
     assert again == tested
