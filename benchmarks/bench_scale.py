@@ -40,6 +40,7 @@ from xbopt.calibration.fit.market_fit import WARM_UP_DAYS, fit_market
 from xbopt.calibration.fit.recovery import known_market, planned_panel, varied_spend
 from xbopt.calibration.fit.self_test import fit_again
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine, over_parts
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -213,12 +214,12 @@ def played_chunk(played: Played, chunk: Chunk) -> None:
     list(play_chunks(played, [chunk]))
 
 
-def trained_run(folder: str, seed: int) -> TrainingSummary:
+def trained_run(scenario: Scenario, folder: str, seed: int) -> TrainingSummary:
     """Train a bandit from a seed, as ``xbopt train --seeds`` does, in a new folder."""
     options = {"worlds": 64, "validation_worlds": 64, "test_worlds": 64}
     with tempfile.TemporaryDirectory(dir=folder) as out:
         run = Path(out) / "run"
-        return train("quickstart", "lin_ts", run, steps=1500, seed=seed, plan="greedy_roas", options=options)
+        return train(scenario, "lin_ts", run, steps=1500, seed=seed, plan="greedy_roas", options=options)
 
 
 def metered(work: Callable[[Any], object], part: object) -> tuple[int, float]:
@@ -289,7 +290,10 @@ def whole_runs(engine: Engine, workers: int, *, repeats: int) -> None:
     planned = planned_panel(scenario.start, varied_spend(scenario, days, seed=SEED))
     fit = fit_market(scenario, known_market(scenario, planned, seed=SEED).panel, seed=SEED, worlds=64)
     with tempfile.TemporaryDirectory() as folder:
-        works = {"runs of training": partial(trained_run, folder), "fits of a self-test": partial(fit_again, fit)}
+        works = {
+            "runs of training": partial(trained_run, scenario, folder),
+            "fits of a self-test": partial(fit_again, fit),
+        }
         for name, work in works.items():
             moved = len(pickle.dumps(work)) / 1e3, len(pickle.dumps(work(0))) / 1e3
             print(f"{name}: moved {moved[0]:.1f} kB a worker, back {moved[1]:.1f} kB a part")

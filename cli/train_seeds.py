@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,14 +116,15 @@ def print_seeds(summary: "SeedsSummary", agent: str, currency: str) -> None:
         own = run.summary
         name = f"Seed {run.seed}{' (the best)' if run is best else ''}"
         made.add_row(name, f"{own.steps:,}", money(own.gain_base), money(own.gain_se_base), money(run.test_gain_base))
-    spreads = [summary.validation, summary.test]
-    for label, of in (
-        ("Mean", lambda one: money(one.mean)),
-        ("Standard deviation", lambda one: money(one.sd)),
-        ("95 % of the mean", lambda one: f"{money(one.low)} to {money(one.high)}"),
-    ):
-        figures: list[str] = ["" if one is None else of(one) for one in spreads]
-        made.add_row(label, "", figures[0], "", figures[1])
+
+    def over_seeds(label: str, figure: "Callable[[Spread], str]") -> None:
+        """A row of the spread, of validation and of test."""
+        test = summary.test
+        made.add_row(label, "", figure(summary.validation), "", "" if test is None else figure(test))
+
+    over_seeds("Mean", lambda one: money(one.mean))
+    over_seeds("Standard deviation", lambda one: money(one.sd))
+    over_seeds("95 % of the mean", lambda one: f"{money(one.low)} to {money(one.high)}")
     console.print(made)
     kept = sum(run.summary.keeps_anchor for run in runs)
     if kept == len(runs):

@@ -118,7 +118,7 @@ def truth_of(fit: MarketFit, market: KnownMarket) -> FloatArray:
 
 def true_returns(fit: MarketFit, truth: FloatArray) -> FloatArray:
     """Logs of the true incremental returns ``(D,)``."""
-    z = np.linalg.solve(fit.space.factor, truth - fit.space.mean)[None]
+    z = np.asarray(np.linalg.solve(fit.space.factor, truth - fit.space.mean), dtype=np.float64)[None]
     channels = fit.space.market.scenario.channels
     at = np.array([channels.index(channel) for channel in fit.returns.channels])
     spend = fit.replay.panel.spend[fit.likelihood.first :].sum(axis=(0, 1, 2))
