@@ -16,7 +16,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine, check_engine, over_parts
 
 MOST_SEEDS = 1000
-_RUNS = "seeds"
+_RUNS, _MANIFEST = "seeds", "manifest.json"
 _CONFIDENCE = 0.95
 
 
@@ -198,9 +198,10 @@ def train_seeds(
                 if on_run is not None:
                     on_run(run, len(done), seeds)
     finally:
-        if not (folder / _RUNS).exists():  # refused before anything was begun, as a single run would be
+        if not resume and not (folder / _RUNS).exists():  # refused before anything was begun: nothing stays behind
             (folder / SEEDS_FILE).unlink()
-            folder.rmdir()
+            with suppress(OSError):
+                folder.rmdir()
     summary = SeedsSummary(runs=tuple(done[number] for number in numbers))
     _put_best(folder, summary.best)
     RunDirectory(folder).write_manifest(
@@ -229,8 +230,12 @@ def train_seeds(
 def train_or_go_on(
     scenario: Scenario, agent: str, folder: Path, *, judge_seed: int | None = None, **asked: Unpack[Asked]
 ) -> TrainingSummary:
-    """Train in a folder, or go on there: a worker may have died over it. What had no checkpoint yet is begun anew."""
-    goes_on = RunDirectory(folder).has_checkpoint
+    """Train in a folder, or go on there: a worker may have died over it. What had no checkpoint yet is begun anew.
+
+    Raises:
+        PolicyError: A run that ended has lost its checkpoint, which more of it would begin with.
+    """
+    goes_on = RunDirectory(folder).has_checkpoint or (folder / _MANIFEST).is_file()
     if not goes_on and folder.exists():
         shutil.rmtree(folder)
     return train(scenario, agent, folder, **asked, judge_seed=judge_seed, resume=goes_on)
@@ -279,7 +284,7 @@ def _ended(run: RunDirectory) -> _Ended | None:
     Raises:
         PolicyError: It is damaged.
     """
-    path = run.path / "manifest.json"
+    path = run.path / _MANIFEST
     if not path.is_file():
         return None
     try:
@@ -325,6 +330,6 @@ def _put_best(folder: Path, best: SeedRun) -> None:
     shutil.copytree(best.folder / "policy", ready)
     ready.rename(policy)
     for file in best.folder.iterdir():
-        if file.is_file() and file.name != "manifest.json":
+        if file.is_file() and file.name != _MANIFEST:
             with replace_file(folder / file.name) as temporary:
                 shutil.copyfile(file, temporary)

@@ -129,11 +129,15 @@ def print_seeds(summary: "SeedsSummary", agent: str, currency: str) -> None:
     kept = sum(run.summary.keeps_anchor for run in runs)
     if kept == len(runs):
         return
+    believed = (
+        "Believe its figure on the test worlds, which chose nothing."
+        if summary.test is not None
+        else "No test worlds were played that would say by how much."
+    )
     console.print(
         f"Seed {best.seed} is kept: of {len(runs)} runs it earns most on the {best.summary.validation_worlds} "
-        "validation worlds. The largest of several figures flatters the run that has it: believe its figure on the "
-        "test worlds, which chose nothing. A run of another seed may expect the mean. Intervals over seeds hold the "
-        "luck of training alone.",
+        f"validation worlds. The largest of several figures flatters the run that has it. {believed} A run of another "
+        "seed may expect the mean. Intervals over seeds hold the luck of training alone.",
         markup=False,
     )
     if kept:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
@@ -143,6 +144,28 @@ def test_what_began_otherwise_is_refused(scenario, done, tmp_path):
         with pytest.raises(UsageError, match="Did you mean 'worlds'"):
             trained(scenario, tmp_path / "run", options={"world": 3}, workers=workers)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_seeds_and_more_steps_go_on_with_what_is_there(scenario, done, tmp_path):
+    folder = tmp_path / "run"
+    copytree(done[0], folder)
+    more = trained(scenario, folder, seeds=4, resume=True)
+    assert [run.before for run in more.runs] == [True, True, True, False]
+    longer = trained(scenario, folder, seeds=2, steps=2 * STEPS, resume=True)
+    assert not any(run.before for run in longer.runs)
+    assert all(now.summary.steps > then.summary.steps for now, then in zip(longer.runs, done[1].runs, strict=False))
+
+
+def test_a_run_that_ended_and_lost_its_checkpoint_is_not_begun_anew(scenario, done, tmp_path):
+    folder = tmp_path / "run"
+    copytree(done[0], folder)
+    rmtree(folder / "seeds/2/checkpoints")
+    before = (folder / "seeds/2/policy/policy.json").read_bytes()
+    assert all(run.before for run in trained(scenario, folder, resume=True).runs)
+    with pytest.raises(PolicyError, match="missing"):
+        trained(scenario, folder, steps=2 * STEPS, resume=True)
+    assert (folder / "seeds/2/policy/policy.json").read_bytes() == before
+    assert (folder / "seeds.yaml").is_file()
 
 
 def of_seed(seed: int, gain: float, missed: float = 0.0) -> SeedRun:
