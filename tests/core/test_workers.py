@@ -101,7 +101,7 @@ def test_a_senseless_number_of_workers_is_refused(workers):
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(UsageError, match=r"engine is 'locl'\. Did you mean 'local'\?"):
+    with pytest.raises(UsageError, match="engine is 'locl'; local or ray is wanted"):
         list(over_parts(work.refuses, range(2), engine="locl"))
 
 
