@@ -32,6 +32,10 @@ from xbopt.core.version import __version__
 
 Plain = str | int | float | bool | None
 _DRAWS = "draws.parquet"
+LATEST, STANDING, WHOLE = "latest.pt", "standing.json", "whole"
+"""What checkpoints are read by: PPO's file, the bandits', and the folder in which theirs appear all at once."""
+SEEDS_FILE = "seeds.yaml"
+"""What was asked for of runs of several seeds, which lie in the folders below; see ``seeds.py``."""
 _LIBRARIES = ("gymnasium", "numpy", "scipy", "stable-baselines3", "torch")
 
 
@@ -93,6 +97,12 @@ class RunDirectory:
     def checkpoints(self) -> Path:
         """Folder of what a run goes on from."""
         return self.path / "checkpoints"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        names = (LATEST, STANDING, f"{WHOLE}/{STANDING}")
+        return any((self.checkpoints / name).is_file() for name in names)
 
     @property
     def tensorboard(self) -> Path:

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from xbopt.agents.final_figures import FinalFigures
 from xbopt.agents.registry import AGENTS
-from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.run_directory import SEEDS_FILE, RunDirectory
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
@@ -41,6 +41,7 @@ class TrainingSettings:
         time_limit_seconds: Wall-clock limit; None for none.
         plan: What decisions are relative to: a plan, or ``replan:`` and a plan; the planner's where None.
         options: The agent's own options, by name.
+        judge_seed: Seed of the luck in validation and test worlds; that of the run where None.
     """
 
     agent: str
@@ -49,6 +50,12 @@ class TrainingSettings:
     time_limit_seconds: float | None = None
     plan: str | None = None
     options: Mapping[str, object] = field(default_factory=dict[str, object])
+    judge_seed: int | None = None
+
+    @property
+    def judged_with(self) -> int:
+        """Seed of the luck in validation and test worlds."""
+        return self.seed if self.judge_seed is None else self.judge_seed
 
     def reached(self, steps: int, seconds: float) -> str:
         """Which limit is reached, ``steps`` or ``time``; empty text where none is."""
@@ -253,6 +260,7 @@ def train(
     seed: int = 0,
     plan: str | None = None,
     options: Mapping[str, object] | None = None,
+    judge_seed: int | None = None,
     resume: bool = False,
     on_progress: OnProgress | None = None,
 ) -> TrainingSummary:
@@ -271,6 +279,8 @@ def train(
             re-planner of that plan. A bandit learns around the re-planner of a plan, and PPO around a plan itself, but
             around the re-planner of the planner's, which is taken where this is left out.
         options: The agent's own options, by name; see ``docs/training.md``.
+        judge_seed: Seed of the luck in validation and test worlds, ``seed`` where left out: runs of several seeds that
+            share it are judged on the same worlds.
         resume: Go on with the run that is there.
         on_progress: Called after every evaluation.
 
@@ -289,19 +299,28 @@ def train(
         raise UsageError(f"time_limit_seconds is {time_limit_seconds:g}; a time above 0 is wanted.")
     if seed < 0:
         raise UsageError(f"seed is {seed}; 0 or more is wanted.")
-    own, limit = dict(options or {}), time_limit_seconds
-    settings = TrainingSettings(agent=agent, seed=seed, steps=steps, time_limit_seconds=limit, plan=plan, options=own)
+    settings = TrainingSettings(
+        agent=agent,
+        seed=seed,
+        steps=steps,
+        time_limit_seconds=time_limit_seconds,
+        plan=plan,
+        options=dict(options or {}),
+        judge_seed=judge_seed,
+    )
     loaded = scenario_of(scenario)
     run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
-        _check_same(run, loaded, settings)
+        if (run.path / SEEDS_FILE).is_file():
+            raise UsageError(f"{run.path} holds runs of several seeds: go on with them by --seeds.")
+        check_same(run.path, run.config(), loaded, settings)
     clock = Clock()
     # Nothing is written before the agent has taken every option.
     training = cast("Trainer", _loaded(AGENTS[agent].trainer))(build_market(loaded), settings)
     if not resume:
         run.create()
         run.write_scenario(loaded)
-        run.write_config(_as_config(loaded, settings))
+        run.write_config(as_config(loaded, settings))
     try:
         summary = training.learn(run, on_progress or (lambda _: None), clock, resume=resume)
     except OSError as error:
@@ -314,6 +333,7 @@ def train(
             "scenario": {"name": loaded.name, "hash": loaded.hash},
             "agent": agent,
             "seed": seed,
+            "limits": {"steps": steps, "time_limit_seconds": time_limit_seconds},
             "resumed": resume,
             "wall_seconds": clock.run_seconds,
             "result": asdict(summary),
@@ -322,7 +342,8 @@ def train(
     return summary
 
 
-def _as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, object]:
+def as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, object]:
+    """What was asked for, as a run keeps it."""
     return {"scenario": scenario.name, "scenario_hash": scenario.hash, **asdict(settings)}
 
 
@@ -337,15 +358,25 @@ def _as_read(value: object) -> object:
         return value
 
 
-def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSettings) -> None:
-    """A run goes on as it began: other limits are fine, another scenario, agent, seed or option is not."""
-    then, now = run.config(), _as_config(scenario, settings)
-    for name in ("scenario_hash", "agent", "seed", "plan", "options"):
+def check_same(path: Path, then: Mapping[str, object], scenario: Scenario, settings: TrainingSettings) -> None:
+    """A run goes on as it began: other limits are fine, another scenario, agent, seed or option is not.
+
+    Args:
+        path: The run.
+        then: What was asked for when it began.
+        scenario: The scenario that is asked for now.
+        settings: What else is.
+
+    Raises:
+        PolicyError: It began otherwise.
+    """
+    now = as_config(scenario, settings)
+    for name in ("scenario_hash", "agent", "seed", "judge_seed", "plan", "options"):
         before, wanted = then.get(name), now[name]
         if name == "options":
             before, wanted = _as_read(before), _as_read(wanted)
         if before != wanted:
             raise PolicyError(
-                f"The run in {run.path} had {name} {then.get(name)!r}, and {now[name]!r} is asked for now. "
+                f"The run in {path} had {name} {then.get(name)!r}, and {now[name]!r} is asked for now. "
                 "Go on with what it began with, or begin a new run."
             )

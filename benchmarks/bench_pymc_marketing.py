@@ -33,12 +33,19 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from benchmarks.bench_recovery import START, true_returns, truth_of
+from benchmarks.bench_recovery import START
 from xbopt.calibration.backtest.forecast_scores import RECENT_WEEKS, YEAR_WEEKS
 from xbopt.calibration.backtest.records import days_of
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, WARM_UP_DAYS, MarketFit, fit_market
 from xbopt.calibration.fit.noise import WEEK, weekly
-from xbopt.calibration.fit.recovery import deal_weeks, known_market, planned_panel, varied_spend
+from xbopt.calibration.fit.recovery import (
+    deal_weeks,
+    known_market,
+    planned_panel,
+    true_returns,
+    truth_of,
+    varied_spend,
+)
 from xbopt.calibration.fit.replay import replay_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray

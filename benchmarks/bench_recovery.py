@@ -30,8 +30,15 @@ from xbopt.calibration.fit.findings import FindingCode
 from xbopt.calibration.fit.lift_tests import LiftTest
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
 from xbopt.calibration.fit.parameters import ParameterKind
-from xbopt.calibration.fit.recovery import KnownMarket, deal_weeks, known_market, planned_panel, varied_spend
-from xbopt.calibration.fit.returns import added_revenue
+from xbopt.calibration.fit.recovery import (
+    KnownMarket,
+    deal_weeks,
+    known_market,
+    planned_panel,
+    true_returns,
+    truth_of,
+    varied_spend,
+)
 from xbopt.core.arrays import FloatArray
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.loading import load_scenario
@@ -159,21 +166,6 @@ def unseen_demand(days: int, regions: int, seed: int) -> FloatArray:
     for week in range(1, weeks):
         demand[week] = _DEMAND_LAG * demand[week - 1] + np.sqrt(1.0 - _DEMAND_LAG**2) * demand[week]
     return np.repeat(demand, 7, axis=0)[:days]
-
-
-def truth_of(fit: MarketFit, market: KnownMarket) -> FloatArray:
-    """The truth in the order of the fit's parameters ``(P,)``."""
-    by_name = dict(zip((one.name for one in market.space.parameters), market.truth, strict=True))
-    return np.array([by_name[one.name] for one in fit.parameters])
-
-
-def true_returns(fit: MarketFit, truth: FloatArray) -> FloatArray:
-    """Logs of the true incremental returns ``(D,)``."""
-    z = np.linalg.solve(fit.space.factor, truth - fit.space.mean)[None]
-    channels = fit.space.market.scenario.channels
-    at = np.array([channels.index(channel) for channel in fit.returns.channels])
-    spend = fit.replay.panel.spend[fit.likelihood.first :].sum(axis=(0, 1, 2))
-    return np.log(added_revenue(fit.likelihood, z, at)[0] / spend[at])
 
 
 def lift_test(market: KnownMarket, fit: MarketFit) -> LiftTest:

@@ -28,9 +28,17 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom, kstest
 
-from benchmarks.bench_recovery import START, true_returns, truth_of
+from benchmarks.bench_recovery import START
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, WARM_UP_DAYS, MarketFit, fit_market
-from xbopt.calibration.fit.recovery import KnownMarket, deal_weeks, known_market, planned_panel, varied_spend
+from xbopt.calibration.fit.recovery import (
+    KnownMarket,
+    deal_weeks,
+    known_market,
+    planned_panel,
+    true_returns,
+    truth_of,
+    varied_spend,
+)
 from xbopt.calibration.fit.returns import added_revenue
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import named_generator

@@ -9,6 +9,8 @@ machine). It prints what docs/scale.md explains:
 - scaling from 1 worker to ``--workers``, in turns: by the clock, beside that of plain arithmetic, which says what a
   machine with other tenants has to give; and by processor time, which others cannot take;
 - the model: time of two jobs by number of workers, and what bounds it.
+
+``--whole-runs`` measures the scaling of ``xbopt train --seeds`` and ``xbopt calibrate --self-test`` instead.
 """
 
 # ruff: noqa: E402 - numeric libraries read the number of threads when they are first imported.
@@ -24,14 +26,21 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xbopt.agents.policies import policy_from
+from xbopt.agents.training import TrainingSummary, train
+from xbopt.calibration.fit.market_fit import WARM_UP_DAYS, fit_market
+from xbopt.calibration.fit.recovery import known_market, planned_panel, varied_spend
+from xbopt.calibration.fit.self_test import fit_again
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine, over_parts
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -200,23 +209,51 @@ class Scaling:
     crowding: float
 
 
-def metered(played: Played, chunk: Chunk) -> tuple[int, float]:
-    """Play a chunk; who did it, and with how much processor time."""
-    return os.getpid(), timed(lambda: list(play_chunks(played, [chunk])), time.process_time)
+def played_chunk(played: Played, chunk: Chunk) -> None:
+    """Play a chunk of worlds."""
+    list(play_chunks(played, [chunk]))
+
+
+def trained_run(scenario: Scenario, folder: str, seed: int) -> TrainingSummary:
+    """Train a bandit from a seed, as ``xbopt train --seeds`` does, in a new folder."""
+    options = {"worlds": 64, "validation_worlds": 64, "test_worlds": 64}
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        run = Path(out) / "run"
+        return train(scenario, "lin_ts", run, steps=1500, seed=seed, plan="greedy_roas", options=options)
+
+
+def metered(work: Callable[[Any], object], part: object) -> tuple[int, float]:
+    """Do a part; who did it, and with how much processor time."""
+    return os.getpid(), timed(lambda: work(part), time.process_time)
 
 
 def scaling(
-    market: MarketParameters, found: Constants, engine: Engine, workers: int, *, chunk: int, parts: int, repeats: int
+    work: Callable[[Any], object],
+    parts: Sequence[object],
+    engine: Engine,
+    workers: int,
+    *,
+    once_seconds: float = 0.0,
+    tiny: bool,
+    repeats: int,
 ) -> Scaling:
-    """Measure and print how much faster more workers are than one, in turns."""
-    played = Played(market=market, policies=(policy_from(POLICY, market),), seed=SEED, world_seed=None)
-    chunks = [Chunk(worlds=np.arange(n * chunk, (n + 1) * chunk)) for n in range(parts)]
-    rounds = max(1, int(1000 / timed(lambda: arithmetic(1000, 0)))) if chunk > 8 else 10
+    """Measure and print how much faster more workers are than one, in turns.
 
-    def played_by(count: int) -> tuple[float, list[tuple[int, float]]]:
+    Args:
+        work: What is done.
+        parts: Its parts.
+        engine: Where.
+        workers: By how many.
+        once_seconds: What a worker works out once, and this process has already.
+        tiny: Whether nothing is to be measured.
+        repeats: Turns.
+    """
+    rounds = 10 if tiny else max(1, int(1000 / timed(lambda: arithmetic(1000, 0))))
+
+    def done_by(count: int) -> tuple[float, list[tuple[int, float]]]:
         began = time.perf_counter()
         who: Engine = engine if count > 1 else "local"
-        done = list(over_parts(partial(metered, played), chunks, engine=who, workers=count))
+        done = list(over_parts(partial(metered, work), parts, engine=who, workers=count))
         return time.perf_counter() - began, done
 
     def plain(count: int) -> float:
@@ -224,26 +261,43 @@ def scaling(
 
     turns: list[Scaling] = []
     for _ in range(repeats):
-        (alone, one), (beside, more) = played_by(1), played_by(workers)
+        (alone, one), (beside, more) = done_by(1), done_by(workers)
         by_worker = defaultdict[int, float](float)
         for pid, seconds in more:
             by_worker[pid] += seconds
         alone_part, beside_part = (statistics.median(seconds for _, seconds in done) for done in (one, more))
         turn = Scaling(
-            wall=(alone + found.once_seconds) / beside,
+            wall=(alone + once_seconds) / beside,
             plain=plain(1) / plain(workers),
-            processor=(sum(seconds for _, seconds in one) + found.once_seconds) / max(by_worker.values()),
+            processor=(sum(seconds for _, seconds in one) + once_seconds) / max(by_worker.values()),
             crowding=beside_part / alone_part,
         )
         print(
             f"  1 -> {workers} workers: by the clock {turn.wall:.2f} x (plain arithmetic {turn.plain:.2f} x), by "
-            f"processor time {turn.processor:.2f} x; a part takes {turn.crowding:.2f} times as much beside others",
+            f"processor time {turn.processor:.2f} x; a part takes {alone_part:.2f} s alone and {turn.crowding:.2f} "
+            "times as much beside others",
             flush=True,
         )
         turns.append(turn)
     medians = {field.name: statistics.median(getattr(turn, field.name) for turn in turns) for field in fields(Scaling)}
     print("scaling, medians: " + ", ".join(f"{name} {value:.2f}" for name, value in medians.items()))
     return Scaling(**medians)
+
+
+def whole_runs(engine: Engine, workers: int, *, repeats: int) -> None:
+    """Print the scaling of parts that are a whole run of training, or a whole fit of a self-test."""
+    scenario, days = load_scenario("quickstart"), WARM_UP_DAYS + 7 * 12
+    planned = planned_panel(scenario.start, varied_spend(scenario, days, seed=SEED))
+    fit = fit_market(scenario, known_market(scenario, planned, seed=SEED).panel, seed=SEED, worlds=64)
+    with tempfile.TemporaryDirectory() as folder:
+        works = {
+            "runs of training": partial(trained_run, scenario, folder),
+            "fits of a self-test": partial(fit_again, fit),
+        }
+        for name, work in works.items():
+            moved = len(pickle.dumps(work)) / 1e3, len(pickle.dumps(work(0))) / 1e3
+            print(f"{name}: moved {moved[0]:.1f} kB a worker, back {moved[1]:.1f} kB a part")
+            scaling(work, range(2 * workers), engine, workers, tiny=False, repeats=repeats)
 
 
 def model(found: Constants, crowding: float, *, worlds: int, points: int, chunk: int) -> None:
@@ -281,14 +335,27 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tiny", action="store_true", help="a size that measures nothing, for the tests")
+    parser.add_argument("--whole-runs", action="store_true", help="measure runs of training and fits alone")
     asked = parser.parse_args()
+    if asked.whole_runs:
+        whole_runs(asked.engine, asked.workers, repeats=asked.repeats)
+        return
     market = build_market(load_scenario("quickstart" if asked.tiny else asked.scenario))
     chunk, repeats = (4, 1) if asked.tiny else (256, asked.repeats)
     days, cells = market.scenario.days, market.shape
     print(f"{market.scenario.name}: {days} days, cells {cells}, {asked.engine}, {os.cpu_count()} processors")
     found = measure(market, asked.engine, asked.workers, chunk=chunk, parts=20 if asked.tiny else 1000, repeats=repeats)
     parts = 2 if asked.tiny else 8
-    more = scaling(market, found, asked.engine, asked.workers, chunk=chunk, parts=parts, repeats=repeats)
+    played = Played(market=market, policies=(policy_from(POLICY, market),), seed=SEED, world_seed=None)
+    more = scaling(
+        partial(played_chunk, played),
+        [Chunk(worlds=np.arange(n * chunk, (n + 1) * chunk)) for n in range(parts)],
+        asked.engine,
+        asked.workers,
+        once_seconds=found.once_seconds,
+        tiny=asked.tiny,
+        repeats=repeats,
+    )
     model(found, more.crowding, worlds=100_000, points=10_000, chunk=chunk)
 
 

@@ -2,14 +2,25 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.options import HtmlOption, JsonOption, XlsxOption, check_outputs, day_of
+from xbopt.cli.options import (
+    EngineOption,
+    HtmlOption,
+    JsonOption,
+    WorkersOption,
+    XlsxOption,
+    at_once,
+    check_outputs,
+    day_of,
+)
 from xbopt.cli.terminal import (
+    cost_teller,
     figures_table,
     print_json,
     result_console,
@@ -21,7 +32,9 @@ from xbopt.cli.terminal import (
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from xbopt.calibration.fit.self_test import Refit
     from xbopt.calibration.scenario.calibration import Calibration
+    from xbopt.core.workers import Engine
     from xbopt.imports.tables import TableName
 
 
@@ -94,6 +107,19 @@ def calibrate_command(
     no_fit: Annotated[
         bool, typer.Option("--no-fit", help="Leave media as facts or --like say them; takes seconds.")
     ] = False,
+    self_test: Annotated[
+        int | None,
+        typer.Option(
+            "--self-test",
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Draw N markets from the fit, play their records, fit each anew, and tell how often the stated "
+            "intervals hold what is true. Each takes as long as the fit; 20 tell gross errors, 100 finer ones.",
+        ),
+    ] = None,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the scenario, for people.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
     report: HtmlOption = None,
@@ -106,9 +132,16 @@ def calibrate_command(
     need_extra("data", "polars", "sklearn")
     from xbopt.calibration.scenario.calibrate import calibrate
     from xbopt.calibration.scenario.costs import read_costs
+    from xbopt.calibration.scenario.writing import write_calibration
     from xbopt.cli.options import part_of
+    from xbopt.core.workers import check_engine
     from xbopt.imports.coverage import read_span
 
+    if self_test is None and (engine != "local" or workers is not None):
+        raise UsageError("--engine and --workers share out the fits of a self-test: add --self-test N.")
+    if self_test is not None and no_fit:
+        raise UsageError("--self-test tests the fit, and --no-fit makes none.")
+    check_engine(engine, workers)
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
     files: Mapping[TableName, Path | None] = {"transactions": transactions, "sessions": sessions, "media": spend}
@@ -137,7 +170,29 @@ def calibrate_command(
             seed=seed,
             on_progress=on_progress,
         )
+    write_calibration(result, out)
+    if self_test is not None:
+        result = _self_tested(result, self_test, engine, workers, quiet=as_json)
     _finish(result, out, report, xlsx, as_json=as_json)
+
+
+def _self_tested(
+    result: "Calibration", fits: int, engine: "Engine", workers: int | None, *, quiet: bool
+) -> "Calibration":
+    """The same with the fit's test of itself; the scenario is written already."""
+    from xbopt.calibration.fit.self_test import self_test_fit
+
+    if result.fit is None:
+        say("No market was fitted to these data, so there is no fit to test.")
+        return result
+    with stage_bar(quiet=quiet, lines=True) as on_progress:
+        tell = cost_teller(on_progress, at_once(engine, workers), one="fit", many="self-test, fits")
+
+        def on_fit(one: "Refit", done: int, total: int) -> None:
+            tell(one.seconds, done, total)
+
+        tested = self_test_fit(result.fit, fits, engine=engine, workers=workers, on_fit=on_fit)
+    return replace(result, self_test=tested)
 
 
 @contextmanager
@@ -171,10 +226,8 @@ def _with_files(
 
 
 def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | None, *, as_json: bool) -> None:
-    from xbopt.calibration.scenario.writing import write_calibration
     from xbopt.reports.calibration.document import calibration_json
 
-    write_calibration(result, out)
     if as_json:
         files = (
             {"scenario": out}
@@ -223,12 +276,13 @@ def _print(result: "Calibration") -> None:
         extra.demand,
         extra.buyers,
         extra.values,
+        built.self_test,
     ):
         if table.rows:
             console.print(figures_table(table, numbers))
     best = [next_test_sentence(result.next_tests[0], numbers)] if result.next_tests else []
     quality = [str(finding) for _, finding in extra.quality.findings.rows]
-    told = (*built.price_lines, *extra.lines(), *built.fit_lines, *best)
+    told = (*built.price_lines, *extra.lines(), *built.fit_lines, *built.self_test_lines, *best)
     for line in (*built.lines, *quality, *told, *built.warnings):
         console.print(f"- {line}", soft_wrap=True)
 

@@ -187,3 +187,8 @@ def today_of(text: str | None) -> date:
         UsageError: The text is no date.
     """
     return datetime.now(UTC).date() if text is None else day_of("--today", text)
+
+
+def at_once(engine: str, workers: int | None) -> int | None:
+    """How many parts are done at once; None where nobody knows, as of a cluster."""
+    return 1 if engine == "local" and workers is None else workers

@@ -1,18 +1,23 @@
 """``xbopt sweep``: do one thing at many points of a scenario."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbopt.cli.options import EngineOption, JsonOption, WorkersOption
-from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
+from xbopt.cli.options import EngineOption, JsonOption, WorkersOption, at_once
+from xbopt.cli.terminal import (
+    cost_teller,
+    figures_table,
+    print_json,
+    result_console,
+    say,
+    stage_bar,
+    terminal_numbers,
+)
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from xbopt.studies.simulate import Progress
     from xbopt.studies.sweep_file import Sweep
     from xbopt.studies.sweep_rows import SweepResult, SweepRow
 
@@ -47,7 +52,11 @@ def sweep_command(
         )
     say(_extent(asked))
     with stage_bar(quiet=as_json, lines=True) as on_progress:
-        on_row = _teller(on_progress, 1 if engine == "local" and workers is None else workers)
+        tell = cost_teller(on_progress, at_once(engine, workers), one="point", many="points")
+
+        def on_row(row: "SweepRow", done: int, total: int) -> None:
+            tell(row.seconds, done, total)
+
         result = sweep(asked, out, engine=engine, workers=workers, resume=resume, on_row=on_row)
     page = out / _REPORT
     write_html(sweep_content(result), page)
@@ -69,33 +78,6 @@ def _extent(asked: "Sweep") -> str:
     times = f" ({points // seeds:,} times {seeds} seeds)" if seeds > 1 else ""
     parameters = ", ".join(document.design.parameters)
     return f"{points:,} points{times} of {parameters}; at each: {document.run.command}, {document.run.runs:,} worlds."
-
-
-def _teller(on_progress: "Progress", workers: int | None) -> "Callable[[SweepRow, int, int], None]":
-    """Counts rows, and says after the first ones how long the others will take."""
-    first, told, seconds = 0.0, False, list[float]()
-
-    def on_row(row: "SweepRow", done: int, total: int) -> None:
-        nonlocal first, told
-        first = first or time.perf_counter()
-        seconds.append(row.seconds)
-        on_progress("points", done, total)
-        # How much a cluster does at once nobody knows beforehand; the time from its first point to the fourth says it.
-        if told or done == total or len(seconds) < (workers or 4):
-            return
-        told = True
-        each = sum(seconds) / len(seconds)
-        apart = each / workers if workers is not None else (time.perf_counter() - first) / (len(seconds) - 1)
-        others, left = total - done, apart * (total - done)
-        say(f"A point takes {_duration(each)}, so the other {others:,} take about {_duration(left)}.")
-
-    return on_row
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120.0:
-        return f"{seconds:.1f} s" if seconds < 10.0 else f"{seconds:.0f} s"
-    return f"{seconds / 60.0:.0f} min" if seconds < 7200.0 else f"{seconds / 3600.0:.1f} h"
 
 
 def _print(result: "SweepResult") -> None:

@@ -207,6 +207,45 @@ def stage_bar(*, quiet: bool, lines: bool = False) -> Generator["Progress"]:
         yield on_progress
 
 
+def cost_teller(
+    on_progress: "Progress", workers: int | None, *, one: str, many: str
+) -> Callable[[float, int, int], None]:
+    """Counts parts of a piece of work, and says after the first ones how long the others will take.
+
+    What comes back is called with the seconds that a part took its worker, parts done, and parts in all.
+
+    Args:
+        on_progress: Told of every part.
+        workers: How many parts are done at once; None where nobody knows.
+        one: What a part is called.
+        many: What parts are called.
+    """
+    first, told, seconds = 0.0, False, list[float]()
+
+    def on_part(took: float, done: int, total: int) -> None:
+        nonlocal first, told
+        first = first or time.perf_counter()
+        seconds.append(took)
+        on_progress(many, done, total)
+        # How much a cluster does at once nobody knows beforehand; the time from its first part to the fourth says it.
+        if told or done == total or len(seconds) < (workers or 4):
+            return
+        told = True
+        each = sum(seconds) / len(seconds)
+        apart = each / workers if workers is not None else (time.perf_counter() - first) / (len(seconds) - 1)
+        others, left = total - done, apart * (total - done)
+        say(f"A {one} takes {duration_text(each)}, so the other {others:,} take about {duration_text(left)}.")
+
+    return on_part
+
+
+def duration_text(seconds: float) -> str:
+    """A time as 9.1 s, 45 s, 12 min or 3.4 h."""
+    if seconds < 120.0:
+        return f"{seconds:.1f} s" if seconds < 10.0 else f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 7200.0 else f"{seconds / 3600.0:.1f} h"
+
+
 @contextmanager
 def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Callable[[int, int], None]]:
     """The same for work of one stage: how many of its worlds, or of something else, are done."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xbopt.cli.completion import agent_names, scenario_names
-from xbopt.cli.options import JsonOption, SetOption
+from xbopt.cli.options import EngineOption, JsonOption, SetOption, WorkersOption
 from xbopt.cli.terminal import print_json, result_console, say, table, terminal_numbers
+from xbopt.cli.train_seeds import print_seeds, seeds_json, seeds_trained
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
     from xbopt.agents.final_figures import FinalFigures
+    from xbopt.agents.seeds import Asked
     from xbopt.agents.training import TrainingProgress, TrainingSummary
     from xbopt.core.scenario.scenario import Scenario
 
@@ -48,6 +50,18 @@ def train_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed and steps, same policy.")] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            min=1,
+            max=1000,
+            help="Train so many runs, from --seed on, by --workers side by side, each with the whole limit of steps "
+            "and time as its own. The best on validation worlds that are the same for all is the run of --out.",
+        ),
+    ] = 1,
+    engine: EngineOption = "local",
+    workers: WorkersOption = None,
     plan: Annotated[
         str | None,
         typer.Option(
@@ -64,35 +78,57 @@ def train_command(
         ),
     ] = None,
     changes: SetOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in --out, or with all of several that are not finished."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train an agent on a scenario, and keep its best policy on worlds that it never trained on."""
-    from xbopt.agents.training import train
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.studies.cards import shipped_cards
 
     seconds = None if time_limit is None else _seconds(time_limit)
-    if scenario in shipped_cards():
-        loaded, steps = _of_card(scenario, steps, changes)
+    if seeds == 1 and (engine != "local" or workers is not None):
+        raise UsageError("--engine and --workers share out the runs of several seeds: add --seeds N.")
+    is_card = scenario in shipped_cards()
+    if is_card:
+        loaded, steps = _of_card(scenario, steps, seeds, changes)
     else:
         loaded = load_scenario(scenario, overrides=changes or [])
         if steps is None and seconds is None:
             steps, seconds = _DEFAULT_STEPS, _DEFAULT_SECONDS
+    asked: Asked = {
+        "steps": steps,
+        "time_limit_seconds": seconds,
+        "seed": seed,
+        "plan": plan,
+        "options": _options(options or []),
+    }
+    if seeds > 1:
+        of_all = seeds_trained(loaded, agent, out, asked, seeds, engine, workers, resume=resume)
+        summary = of_all.best.summary
+    else:
+        of_all, summary = None, _trained(loaded, agent, out, asked, resume=resume)
+    if as_json:
+        told = {} if of_all is None else {"seed": of_all.best.seed, "seeds": seeds_json(of_all)}
+        print_json(_as_json(loaded, agent, seed, out, summary) | told)
+    else:
+        if of_all is not None:
+            print_seeds(of_all, agent, loaded.base_currency)
+        _print_summary(loaded, agent, summary)
+    say(f"Run: {out}. Play its policy: xbopt simulate {loaded.name if is_card else scenario} --policy {out}")
+    if is_card:
+        say(f'Judge it in the test worlds of the card: evaluate_agent("{out}", "{scenario}") in Python.')
+
+
+def _trained(scenario: "Scenario", agent: str, out: Path, asked: "Asked", *, resume: bool) -> "TrainingSummary":
+    """One run."""
+    from xbopt.agents.training import train
+
     try:
-        with _bar(f"{loaded.name}, {agent}", loaded.base_currency) as on_progress:
-            summary = train(
-                loaded,
-                agent,
-                out,
-                steps=steps,
-                time_limit_seconds=seconds,
-                seed=seed,
-                plan=plan,
-                options=_options(options or []),
-                resume=resume,
-                on_progress=on_progress,
-            )
+        with _bar(f"{scenario.name}, {agent}", scenario.base_currency) as on_progress:
+            return train(scenario, agent, out, **asked, resume=resume, on_progress=on_progress)
     except KeyboardInterrupt:
         if any((out / "checkpoints").glob("*")):
             say(f"Go on from the last evaluation by the same command with --resume (--out {out}).")
@@ -101,26 +137,19 @@ def train_command(
         else:
             say(f"Interrupted before the first evaluation: nothing was learnt. Remove {out}, or name another folder.")
         raise
-    if as_json:
-        print_json(_as_json(loaded, agent, seed, out, summary))
-    else:
-        _print_summary(loaded, agent, summary)
-    is_card = scenario in shipped_cards()
-    say(f"Run: {out}. Play its policy: xbopt simulate {loaded.name if is_card else scenario} --policy {out}")
-    if is_card:
-        say(f'Judge it in the test worlds of the card: evaluate_agent("{out}", "{scenario}") in Python.')
 
 
-def _of_card(name: str, steps: int | None, changes: list[str] | None) -> "tuple[Scenario, int]":
-    """The scenario of a card, and the steps to take: no more than its budget."""
+def _of_card(name: str, steps: int | None, seeds: int, changes: list[str] | None) -> "tuple[Scenario, int]":
+    """The scenario of a card, and the steps of a run: no more than its budget for all runs together."""
     from xbopt.studies.cards import load_card
 
     if changes:
         raise UsageError(f"{name} is frozen: a card takes no --set. Name its scenario instead.")
     card = load_card(name)
-    if steps is not None and steps > card.steps:
-        raise UsageError(f"--steps {steps} is more than the budget of {name}, {card.steps:,} decisions.")
-    return card.training_scenario(), steps or card.steps
+    if steps is not None and steps * seeds > card.steps:
+        whole = f"--steps {steps}" if seeds == 1 else f"--steps {steps} for each of {seeds} seeds"
+        raise UsageError(f"{whole} is more than the budget of {name}, {card.steps:,} decisions.")
+    return card.training_scenario(), steps or card.steps // seeds
 
 
 def _seconds(text: str) -> float:

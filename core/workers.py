@@ -83,7 +83,7 @@ def check_engine(engine: Engine, workers: int | None) -> None:
         UsageError: There is no such engine, it is not installed, or the number of workers makes no sense.
     """
     if engine not in get_args(Engine):
-        raise UsageError(f"engine is {engine!r}; local or ray is wanted.")
+        raise UsageError(f"engine is {engine!r}; {' or '.join(get_args(Engine))} is wanted.")
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise UsageError(f"workers is {workers}; a number from 1 to {MAX_WORKERS} is wanted.")
     if engine == "ray" and find_spec("ray") is None:

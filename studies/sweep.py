@@ -7,7 +7,6 @@ Lines are not forced to the disk one by one, which takes milliseconds: a power c
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.agents.policies import mark_of
-from xbopt.agents.training import train
+from xbopt.agents.seeds import train_or_go_on
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import BudgetError, DecisionError, PolicyError, ScenarioError, UsageError
 from xbopt.core.files import replace_file
@@ -133,13 +132,10 @@ def _figures(asked: Sweep, scenario: Scenario, point: Point, folder: Path) -> di
 
 
 def _train(run: TrainRun, scenario: Scenario, seed: int, folder: Path) -> None:
-    """Train in a folder of the sweep, or go on there: a worker may have died over it."""
+    """Train in a folder of the sweep, unless that is done."""
     if (folder / "manifest.json").is_file():
         return
-    goes_on = any((folder / "checkpoints").glob("*"))
-    if not goes_on and folder.exists():
-        shutil.rmtree(folder)
-    train(scenario, run.agent, folder, steps=run.steps, seed=seed, plan=run.plan, options=run.settings, resume=goes_on)
+    train_or_go_on(scenario, run.agent, folder, steps=run.steps, seed=seed, plan=run.plan, options=run.settings)
 
 
 def _opened(folder: Path, asked: Sweep, scenario: Scenario, *, resume: bool) -> dict[int, SweepRow]:

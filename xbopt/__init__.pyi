@@ -1,9 +1,13 @@
 from .agents.planner.aims import Target as Target
 from .agents.policies import policy_from as policy_from
+from .agents.seeds import SeedsSummary as SeedsSummary
+from .agents.seeds import train_seeds as train_seeds
 from .agents.training import TrainingSummary as TrainingSummary
 from .agents.training import train as train
 from .calibration.backtest.backtest import Backtest as Backtest
 from .calibration.backtest.backtest import backtest as backtest
+from .calibration.fit.self_test import SelfTest as SelfTest
+from .calibration.fit.self_test import self_test_fit as self_test_fit
 from .calibration.scenario.calibrate import calibrate as calibrate
 from .calibration.scenario.calibration import Calibration as Calibration
 from .calibration.scenario.writing import write_calibration as write_calibration

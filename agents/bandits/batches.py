@@ -1,6 +1,7 @@
 """What both bandit trainings share: the loop over batches, what stands in a checkpoint, and the figures at the end."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, cast
@@ -8,7 +9,7 @@ from typing import Protocol, cast
 from xbopt.agents.bandits.market_settings import MarketBanditSettings
 from xbopt.agents.bandits.validation import file_hashes
 from xbopt.agents.final_figures import FinalFigures, final_figures
-from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.run_directory import STANDING, WHOLE, RunDirectory
 from xbopt.agents.training import (
     TEST_WORLDS,
     Clock,
@@ -22,7 +23,7 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 from xbopt.simulator.parameters import MarketParameters
 
-_FILE, _HASHES = "standing.json", "sha256"
+_HASHES = "sha256"
 
 
 class Standing(Protocol):
@@ -84,20 +85,40 @@ def figures_on_test_worlds(
         {settings.agent: trained_policy(run, market), **others},
         worlds=own.test_worlds,
         first_world=TEST_WORLDS,
-        seed=settings.seed,
+        seed=settings.judged_with,
         customer_weight=own.customer_weight,
     )
 
 
-def write_standing(folder: Path, content: Mapping[str, object]) -> None:
-    """Write where a run stands, beside the bandits' files that were written already.
+def write_checkpoint(folder: Path, save: Callable[[Path], object], content: Mapping[str, object]) -> None:
+    """Write the bandits and where a run stands, all or nothing: a run whose worker is killed goes on from the last one.
+
+    Args:
+        folder: The run's checkpoints.
+        save: Writes the bandits' files into a folder.
+        content: Where the run stands.
 
     Raises:
         UsageError: The folder cannot be written to.
     """
-    with replace_file(folder / _FILE) as temporary:
-        stored = {**content, _HASHES: file_hashes(folder)}
+    begun = folder / "begun"
+    shutil.rmtree(begun, ignore_errors=True)
+    begun.mkdir()
+    save(begun)
+    with replace_file(begun / STANDING) as temporary:
+        stored = {**content, _HASHES: file_hashes(begun)}
         temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+    begun.rename(folder / WHOLE)  # from here on it is the checkpoint
+    _put_in_place(folder)
+
+
+def _put_in_place(folder: Path) -> None:
+    """Move the files of a checkpoint that was written whole to where they are read."""
+    whole = folder / WHOLE
+    if whole.is_dir():
+        for path in whole.iterdir():
+            path.replace(folder / path.name)
+        whole.rmdir()
 
 
 def read_standing(folder: Path) -> dict[str, object]:
@@ -107,7 +128,8 @@ def read_standing(folder: Path) -> dict[str, object]:
         PolicyError: It is missing or damaged, or they are not.
     """
     try:
-        stored = cast("dict[str, object]", json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        _put_in_place(folder)
+        stored = cast("dict[str, object]", json.loads((folder / STANDING).read_text(encoding="utf-8")))
         hashes = stored.pop(_HASHES)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged_standing(folder) from error
@@ -121,9 +143,9 @@ def read_standing(folder: Path) -> dict[str, object]:
 
 def damaged_standing(folder: Path) -> PolicyError:
     """What is said where the file does not hold what it should."""
-    return PolicyError(f"{folder / _FILE} is missing or damaged; train anew.")
+    return PolicyError(f"{folder / STANDING} is missing or damaged; train anew.")
 
 
 def foreign_standing(folder: Path) -> PolicyError:
     """What is said where a run's checkpoint was written for a market of another shape."""
-    return PolicyError(f"{folder / _FILE} is of another market; train anew.")
+    return PolicyError(f"{folder / STANDING} is of another market; train anew.")

@@ -22,7 +22,7 @@ from xbopt.agents.bandits.batches import (
     foreign_standing,
     learn_by_batches,
     read_standing,
-    write_standing,
+    write_checkpoint,
 )
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
@@ -93,7 +93,9 @@ class BanditTraining:
         self._standing = _Standing()
         self._caution = [CLOSED] * len(self._bandit.components.sizes)
         worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
-        self._held_out = HeldOutWorlds(market, self._plan, worlds, seed=settings.seed, weight=own.customer_weight)
+        self._held_out = HeldOutWorlds(
+            market, self._plan, worlds, seed=settings.judged_with, weight=own.customer_weight
+        )
 
     def _resume(self, run: RunDirectory) -> None:
         """Go on from the last checkpoint.
@@ -102,8 +104,8 @@ class BanditTraining:
             PolicyError: It is missing or damaged.
         """
         folder = run.checkpoints
-        self._bandit = FactoredBandit.load(folder, self._bandit.components, n_features=len(self._context.names))
         stored = read_standing(folder)
+        self._bandit = FactoredBandit.load(folder, self._bandit.components, n_features=len(self._context.names))
         try:
             noise = cast("list[float]", stored.pop("noise"))
             self._noise = np.array(noise, dtype=np.float64)
@@ -238,5 +240,5 @@ class BanditTraining:
 
     def _checkpoint(self, run: RunDirectory) -> None:
         folder, standing = run.checkpoints, self._standing
-        self._bandit.save(folder)
-        write_standing(folder, {**asdict(standing), "noise": self._noise.tolist(), "caution": self._caution})
+        content = {**asdict(standing), "noise": self._noise.tolist(), "caution": self._caution}
+        write_checkpoint(folder, self._bandit.save, content)

@@ -20,7 +20,7 @@ from xbopt.agents.bandits.batches import (
     foreign_standing,
     learn_by_batches,
     read_standing,
-    write_standing,
+    write_checkpoint,
 )
 from xbopt.agents.bandits.market_play import price_of_money
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, CAUTIONS, CLOSED, MarketBanditSettings
@@ -97,7 +97,9 @@ class ResidualTraining:
         self._credit: Credit | None = None
         self._caution: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
         worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
-        self._held_out = HeldOutWorlds(market, self._anchor, worlds, seed=settings.seed, weight=own.customer_weight)
+        self._held_out = HeldOutWorlds(
+            market, self._anchor, worlds, seed=settings.judged_with, weight=own.customer_weight
+        )
         self._over_plan = self._held_out.planned - self._held_out.reward(plan)
         self._standing = _Standing(best_over_plan_se_base=standard_error(self._over_plan))
 
@@ -226,11 +228,11 @@ class ResidualTraining:
         return self._progress(mean, clock)
 
     def _checkpoint(self, run: RunDirectory) -> None:
-        folder, credit = run.checkpoints, self._credit
+        credit = self._credit
         assert credit is not None, "the first batch sets it"
-        self._bandits.save(folder)
-        write_standing(
-            folder,
+        write_checkpoint(
+            run.checkpoints,
+            self._bandits.save,
             {
                 "standing": asdict(self._standing),
                 "caution": self._caution,
@@ -246,8 +248,8 @@ class ResidualTraining:
             PolicyError: It is missing or damaged.
         """
         folder = run.checkpoints
-        self._bandits = ResidualBandits.load(folder, self._actions.factors, names=self._context.names)
         stored = read_standing(folder)
+        self._bandits = ResidualBandits.load(folder, self._actions.factors, names=self._context.names)
         try:
             self._standing = _Standing(**cast("dict[str, int]", stored["standing"]))
             caution = cast("dict[FactorKind, float]", stored["caution"])

@@ -17,11 +17,11 @@ from xbopt.agents.ppo.branches import BranchRows
 from xbopt.agents.ppo.deal_branches import DealRows
 from xbopt.agents.ppo.soft_constraints import PidMultiplier
 from xbopt.agents.ppo.validation import Score
+from xbopt.agents.run_directory import LATEST
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 
-_NAME = "latest.pt"
 _FORMAT = 4
 _BRANCHES = "branches-*.npz"
 _DEALS = "deals_"
@@ -70,7 +70,7 @@ def write_checkpoint(folder: Path, model: PPO, state: Checkpoint) -> None:
         "optimizer": model.policy.optimizer.state_dict(),
         "state": {**asdict(replace(state, curvatures={})), "curvatures": state.curvatures},
     }
-    with replace_file(folder / _NAME) as temporary:
+    with replace_file(folder / LATEST) as temporary:
         # The library writes a file in C++, whose errors name neither file nor reason.
         buffer = BytesIO()
         torch.save(content, buffer)
@@ -83,7 +83,7 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
     Raises:
         PolicyError: There is none, it is damaged, or it is of another network.
     """
-    path = folder / _NAME
+    path = folder / LATEST
     if not path.is_file():
         raise PolicyError(f"{path} is missing: there is nothing to go on from. Begin a new run.")
     try:

@@ -118,7 +118,7 @@ class PpoTraining:
         look = Campaign(market, worlds=ppo.worlds, settings=before, plan=plan, anchor_policy=anchor)
         shown, _ = demonstrations(look, lambda _: neutral)
         self._parts.network.take_in(torch.from_numpy(shown))
-        self._validation = Validation(market, plan, anchor, ppo, seed=settings.seed)
+        self._validation = Validation(market, plan, anchor, ppo, seed=settings.judged_with)
         self._state = Checkpoint(
             update=0,
             steps=0,
@@ -205,7 +205,7 @@ class PpoTraining:
         policies: dict[str, Policy] = {"ppo": load_policy(run.policy, market)}
         policies |= {one.name: one for one in (self._parts.plan, self._anchor)}
         return final_figures(
-            market, policies, worlds=self._ppo.test_worlds, first_world=TEST_WORLDS, seed=self._settings.seed
+            market, policies, worlds=self._ppo.test_worlds, first_world=TEST_WORLDS, seed=self._settings.judged_with
         )
 
     def _imitate(self, teacher: Policy) -> None:

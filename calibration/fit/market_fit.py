@@ -57,6 +57,8 @@ class MarketFit:
         identification: What the records told.
         findings: What a reader must know before using any of it.
         seed: Seed of the noise and of the draws.
+        prior: How sure anybody was beforehand.
+        worlds: Sampled worlds that the noise was read off.
     """
 
     scenario: Scenario = field(repr=False)
@@ -68,6 +70,8 @@ class MarketFit:
     identification: Identification = field(repr=False)
     findings: tuple[Finding, ...]
     seed: int
+    prior: Prior = field(repr=False)
+    worlds: int
 
     @property
     def space(self) -> ParameterSpace:
@@ -200,6 +204,8 @@ def fit_market(
         identification=judged,
         findings=findings,
         seed=seed,
+        prior=belief,
+        worlds=worlds,
     )
 
 

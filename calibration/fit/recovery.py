@@ -5,9 +5,11 @@ from datetime import date
 
 import numpy as np
 
+from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.fit.parameters import ParameterSpace, parameter_space
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.replay import Replay, replay_of
+from xbopt.calibration.fit.returns import added_revenue
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.randomness import named_generator
@@ -106,3 +108,18 @@ def recorded(replay: Replay, counted: FloatArray) -> CalibrationPanel:
         orders=orders,
         net_revenue=revenue,
     )
+
+
+def truth_of(fit: MarketFit, market: KnownMarket) -> FloatArray:
+    """The truth in the order of a fit's parameters ``(P,)``, logs; 0 is true of one that the market did not draw."""
+    by_name = dict(zip((one.name for one in market.space.parameters), market.truth, strict=True))
+    return np.array([by_name.get(one.name, 0.0) for one in fit.parameters])
+
+
+def true_returns(fit: MarketFit, truth: FloatArray) -> FloatArray:
+    """Logs of the true incremental returns ``(D,)``."""
+    z = np.asarray(np.linalg.solve(fit.space.factor, truth - fit.space.mean), dtype=np.float64)[None]
+    channels = fit.space.market.scenario.channels
+    at = np.array([channels.index(channel) for channel in fit.returns.channels])
+    spend = fit.replay.panel.spend[fit.likelihood.first :].sum(axis=(0, 1, 2))
+    return np.log(added_revenue(fit.likelihood, z, at)[0] / spend[at])

@@ -11,6 +11,7 @@ from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.fit.draws import MarketDraws
 from xbopt.calibration.fit.lift_tests import LiftTest
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit
+from xbopt.calibration.fit.self_test import SelfTest
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.channels import Bought
@@ -98,6 +99,7 @@ class Calibration:
         next_tests: Lift tests that would tell most about the split of money, the best first; empty without a fit.
         signs: Vital signs of the scenario.
         findings: What a reader has to know, the loudest first.
+        self_test: How the fit did on records of markets like itself; None where it was not asked.
     """
 
     scenario: Scenario
@@ -118,6 +120,7 @@ class Calibration:
     next_tests: tuple[NextTest, ...]
     signs: VitalSigns = field(repr=False)
     findings: tuple[Finding, ...]
+    self_test: SelfTest | None = field(repr=False, default=None)
 
     @property
     def currency(self) -> str:

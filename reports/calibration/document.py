@@ -10,6 +10,7 @@ from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.insight_json import insights_json, quality_json
+from xbopt.reports.calibration.self_test import self_test_json
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.price_words import price_sentences
@@ -66,6 +67,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
         "price": _price_json(calibration.price, numbers),
         **insights_json(calibration, numbers),
         "fit": _fit_json(calibration, numbers),
+        "self_test": self_test_json(calibration.self_test),
         "next_tests": [asdict(test) for test in calibration.next_tests],
         "numbers_by_evidence": dict(calibration.by_evidence()),
         "findings": [

@@ -111,6 +111,15 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
         else Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
         *insight_sections(report.insights, numbers),
         *_fit_sections(report),
+        None
+        if not report.self_test_lines
+        else Section(
+            key="self_test",
+            title="The fit's test of itself",
+            takeaway=report.self_test_lines[0],
+            lines=report.self_test_lines[1:],
+            tables=(table_text(report.self_test, numbers),) if report.self_test.rows else (),
+        ),
         Section(
             key="signs",
             title="Vital signs",

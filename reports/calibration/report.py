@@ -10,6 +10,7 @@ from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
 from xbopt.reports.calibration.fit_tables import causes_table, curves_table, next_tests_table, weeks_table
 from xbopt.reports.calibration.fit_words import VERDICT_WORDS, fit_sentences
 from xbopt.reports.calibration.insights import InsightReport, insight_report
+from xbopt.reports.calibration.self_test import self_test_sentences, self_test_table
 from xbopt.reports.calibration.words import EVIDENCE_WORDS, finding_sentence, reason_words, verdict_sentence
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
@@ -41,6 +42,8 @@ class CalibrationReport:
         causes: Sales by cause.
         weeks: Fitted against actual.
         curves: Response of channels over spend.
+        self_test: How often the fit's intervals hold what is true of markets like it.
+        self_test_lines: What to make of it.
         evidence: Numbers of the scenario by how solid they are.
         signs: Vital signs.
         sources: Every number with its source.
@@ -65,6 +68,8 @@ class CalibrationReport:
     causes: Table
     weeks: Table
     curves: Table
+    self_test: Table
+    self_test_lines: tuple[str, ...]
     evidence: Table
     signs: Table
     sources: Table
@@ -83,6 +88,7 @@ class CalibrationReport:
             "Causes": self.causes,
             "Weeks": self.weeks,
             "Response": self.curves,
+            "Self-test": self.self_test,
             "Evidence": self.evidence,
             "Vital signs": self.signs,
             "Numbers": self.sources,
@@ -121,6 +127,8 @@ def build_calibration_report(
         causes=causes_table(review),
         weeks=weeks_table(review),
         curves=curves_table(review),
+        self_test=self_test_table(calibration.self_test),
+        self_test_lines=() if calibration.self_test is None else self_test_sentences(calibration.self_test, numbers),
         evidence=_evidence(calibration),
         signs=signs_table(calibration.signs, numbers),
         sources=_sources(calibration),

@@ -116,3 +116,19 @@ def test_a_platform_that_was_off_is_named_as_the_files_name_it(data: Path, tmp_p
     run = call("calibrate", str(data), "--like", "quickstart", "--off", off, "-o", out, folder=tmp_path)
     assert run.code == 2
     assert said in run.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--workers", "2"), "add --self-test N"),
+        (("--self-test", "4", "--no-fit"), "--no-fit makes none"),
+    ],
+)
+def test_workers_share_out_a_self_test_and_nothing_else(
+    data: Path, tmp_path: Path, asked: tuple[str, ...], said: str
+) -> None:
+    run = call("calibrate", str(data), *asked, "-o", str(tmp_path / "shop.yaml"), folder=tmp_path)
+    assert run.code == 2
+    assert said in run.err
+    assert not (tmp_path / "shop.yaml").exists()

@@ -71,6 +71,37 @@ def test_a_bandit_tells_all_it_knows_as_json(xbopt_command, tmp_path):
     assert seconds[0] < seconds[1] < manifest["wall_seconds"] + seconds[1]
 
 
+def test_several_seeds_are_trained_and_the_best_is_played(xbopt_command, tmp_path):
+    options = ("encoding=tactics", "worlds=4", "validation_worlds=4", "test_worlds=2", "evaluate_every=1")
+    asked = ["train", "quickstart", "--agent", "lin_ts", "--plan", "baseline", "--steps", "30", "--out", "run"]
+    asked += ["--set", "horizon.days=15", "--set", "plan.discounts=[]", "--seeds", "2", "--seed", "3"]
+    asked += [f"--option={text}" for text in options]
+    first = xbopt_command(*asked, "--json")
+    assert first.code == 0, first.err
+    assert "seeds 3 to 4, 30 decisions each" in first.err
+    assert "(2 of 2)" in first.err
+    assert "of training in all" in first.err
+    document = json.loads(first.out)
+    runs = document["seeds"]["runs"]
+    gains = [run["gain_base"] for run in runs]
+    assert gains[0] != gains[1]
+    assert [run["seed"] for run in runs] == [3, 4]
+    assert document["seed"] == document["seeds"]["best"] == 3 + gains.index(max(gains))
+    assert document["gain_base"] == document["seeds"]["validation"]["largest"] == max(gains)
+    assert document["seeds"]["test"]["mean"] == pytest.approx(sum(run["test_gain_base"] for run in runs) / 2)
+    again = xbopt_command(*asked, "--resume")
+    assert again.code == 0, again.err
+    assert again.err.count("done before") == 2
+    for shown in ("Gain over baseline by seed", "(the best)", "95 % of the mean", "Test, 2 worlds that chose nothing"):
+        assert shown in again.out
+    played = xbopt_command(
+        "simulate", "quickstart", "--set", "horizon.days=15", "--set", "plan.discounts=[]", "--policy", "run",
+        "--runs", "2", "--json",
+    )  # fmt: skip
+    assert played.code == 0, played.err
+    assert json.loads(played.out)["policy"]["name"] == "lin_ts"
+
+
 def test_a_run_without_test_worlds_says_so(capsys):
     from xbopt.agents.training import TrainingSummary
     from xbopt.cli.train import _print_summary
@@ -126,6 +157,7 @@ def test_a_card_is_trained_on_within_its_budget(xbopt_command, tmp_path):
     for arguments, message in (
         (["--steps", "100000001"], "more than the budget of quickstart-v0"),
         (["--set", "horizon.days=7"], "frozen"),
+        (["--seeds", "3", "--steps", "50000000"], "for each of 3 seeds is more than the budget of quickstart-v0"),
     ):
         answer = xbopt_command(*asked, *arguments)
         assert answer.code == 2
@@ -160,6 +192,7 @@ def test_bad_calls_are_told(xbopt_command, tmp_path):
         (["--agent", "pp"], "Did you mean 'ppo'?"),
         (["--agent", "ppo", "--time-limit", "soon"], "90s, 10m or 2h"),
         (["--agent", "ppo", "--option", "width"], "NAME=VALUE"),
+        (["--agent", "ppo", "--workers", "2"], "add --seeds N"),
         (["--agent", "ppo", "--steps", "10", "--option", "widt=3"], "Did you mean 'width'?"),
     ):
         answer = xbopt_command("train", "quickstart", "--out", "run", *arguments)

@@ -101,7 +101,7 @@ def test_a_senseless_number_of_workers_is_refused(workers):
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(UsageError, match="engine is 'locl'; local or ray"):
+    with pytest.raises(UsageError, match="engine is 'locl'; local or ray is wanted"):
         list(over_parts(work.refuses, range(2), engine="locl"))
 
 

@@ -47,6 +47,7 @@ LITTLE_WORK = {
     "--oracle-worlds": ["--oracle-worlds", "1"],
     "--time-limit": ["--steps", "64"],
     "--steps": ["--steps", "64"],
+    "--seeds": ["--seeds", "2"],
     "--target": ["--target", "contribution_margin=2000"],
 }
 SHORT = ["--set", "plan.discounts=[]", "--set", "horizon.days=2", "--set", "horizon.after.days=7"]
