@@ -1,4 +1,4 @@
-"""The plain values that reports are made of: columns, tables, heat maps, steps of a bridge. No formatting, no drawing."""
+"""The plain values that reports are made of: columns, tables, heat maps, bridges. No formatting, no drawing."""
 
 import datetime as dt
 from dataclasses import dataclass
