@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit
@@ -10,6 +10,9 @@ from xbopt.studies.labels import Unit
 Value: TypeAlias = float | str | dt.date | WorldRange | None
 """One cell of a table; None where a figure has no meaning."""
 
+
+Spec: TypeAlias = dict[str, Any]
+"""A Vega-Lite spec of a chart without schema and configuration, which stand once on the page."""
 
 StepKind: TypeAlias = Literal["amount", "subtotal", "total"]
 """A signed amount, a running sum, or the end."""
