@@ -64,7 +64,7 @@ class MarketRun:
         if compared and not expected:
             self._clicks = ClickCounts(market.scenario, seed=seed, worlds=worlds)
         self._nominal = NominalRun.start(self._believed, len(worlds)) if compared else None
-        self.state: MarketState = initial_state(market, len(worlds), self.world)
+        self._first = self.state = initial_state(market, len(worlds), self.world)
         self._recent = RecentResults.empty(market, len(worlds))
 
     def twin(self) -> "MarketRun":
@@ -86,7 +86,7 @@ class MarketRun:
 
     def forget(self) -> None:
         """Go back to the first morning, and compare nothing from there on."""
-        self.state = initial_state(self.market, len(self.worlds), self.world)
+        self.state = self._first
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
