@@ -43,7 +43,7 @@ def place_margins(market: MarketParameters) -> list[FloatArray]:
 
 @once_a_market
 def channel_margins(market: MarketParameters) -> FloatArray:
-    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale. Not writeable."""
+    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale. Read-only."""
     margins = np.empty((*market.shape[:2], market.shape[2]))
     for place, margin in zip(market.places, place_margins(market), strict=True):
         margins[..., list(place.channels)] = margin[..., None]

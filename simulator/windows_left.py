@@ -42,7 +42,9 @@ class WindowsLeft:
     saturation: SaturationBank
     fatigue: FatigueBank
 
-    def shares(self, window: FloatArray | None, frequency: FloatArray, alone: FloatArray, half: FloatArray) -> FloatArray:
+    def shares(
+        self, window: FloatArray | None, frequency: FloatArray, alone: FloatArray, half: FloatArray
+    ) -> FloatArray:
         """Effective shares of the days after, weighted and added up ``(B, R, S, W)``.
 
         Args:
@@ -91,7 +93,9 @@ class WindowsLeft:
         frequency = state.frequency[..., here]
         rested = self.shares(None, np.zeros_like(frequency[:1]), alone, half)
         tired = self.shares(None, frequency, alone, half) if self.fatigue.exponent.any() else rested
-        return self.shares(state.window, frequency, alone, half) - tired, np.broadcast_to(tired - rested, frequency.shape)
+        return self.shares(state.window, frequency, alone, half) - tired, np.broadcast_to(
+            tired - rested, frequency.shape
+        )
 
 
 def even_exposure(adstock: AdstockBank, state: MarketState) -> FloatArray:
