@@ -2,10 +2,10 @@
 
     python benchmarks/bench_commands.py [--before CHECKOUT] [--only NAME ...] [--rounds 3] [--threads 2] [--tiny]
 
-Each command runs as its own process, numpy's day and the native day one after the other in every round; the middle one of
-the rounds counts, and a first round that compiles bytecode does not. ``--before`` plays numpy's day in another checkout, so
-that the ratio says what has come since. The machine may be shared: only ratios mean anything, and by the clock even they
-mean little then.
+Each command runs as its own process, numpy's day and the native day one after the other in every round; the middle one
+of the rounds counts, and a first round that compiles bytecode does not. ``--before`` plays numpy's day in another
+checkout, so that the ratio says what has come since. The machine may be shared: only ratios mean anything, and by the
+clock even they mean little then.
 """
 
 import argparse
