@@ -37,10 +37,10 @@ def public_holidays(country: str, start: date, end: date) -> dict[date, str]:
 
 @cache
 def _of_year(country: str, year: int) -> tuple[tuple[date, str], ...]:
-    from holidays import country_holidays
+    import holidays
 
-    try:
-        calendar = country_holidays(country, years=year, language="en_US")
-    except NotImplementedError as error:
-        raise TableError(f"The installed library of holidays does not know {country!r}.") from error
+    # Its list of all countries would load all of them.
+    if not hasattr(holidays, country):
+        raise TableError(f"The installed library of holidays does not know {country!r}.")
+    calendar = holidays.country_holidays(country, years=year, language="en_US")
     return tuple((day, name) for day, name in calendar.items() if day.year == year)
