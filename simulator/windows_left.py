@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.curves.fatigue import FatigueBank
@@ -71,7 +71,7 @@ class WindowsLeft:
             remembered[day] = self.fatigue.remembered(left)
             left = remembered[day] + reached[day]
         # Who is tired rests in the end, and nobody is tired from then on.
-        tired = (remembered + reached > self.fatigue.limit).any(axis=(1, 2, 3, 4))
+        tired: BoolArray = (remembered + reached > self.fatigue.limit).any(axis=(1, 2, 3, 4))
         end = days - int(tired[::-1].argmax()) if tired.any() else 0
         reached[:end] = self.fatigue.effective(remembered[:end], reached[:end])
         total = np.zeros(reached.shape[1:], order="F")
