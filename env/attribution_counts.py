@@ -10,6 +10,8 @@ from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.draws import sorted_positions
+from xbopt.simulator.kernel.engine import chosen, native
+from xbopt.simulator.kernel.rows import NativeRows
 from xbopt.simulator.sampling import MAX_MEAN, poisson_from_uniform
 from xbopt.simulator.step import DayOutcome
 
@@ -39,8 +41,16 @@ class ClickCounts:
         """
         names = (scenario.regions, scenario.segments, (*scenario.channels, _ORGANIC))
         self._shape = tuple(len(axis) for axis in names)
-        self._order = sorted_positions(names)
-        self._stream = WorldStream(seed=seed, name="attribution", worlds=worlds, slots=len(self._order))
+        # Worlds innermost and the last axis first, as the arrays of a day lie.
+        self._order = sorted_positions(names).reshape(self._shape).ravel(order="F")
+        self._engine = chosen()
+        self._stream: NativeRows | WorldStream
+        if self._engine.name == "native":
+            self._stream = NativeRows(
+                self._engine, seed=seed, name="attribution", worlds=worlds, order=self._order, normals=0
+            )
+        else:
+            self._stream = WorldStream(seed=seed, name="attribution", worlds=worlds, slots=len(self._order))
 
     def day(self, day: int, outcome: DayOutcome) -> FloatArray:
         """Counted visits by source ``(B, R, S, C + 1)``: Poisson, with the drawn visits shared out as their mean.
@@ -49,9 +59,18 @@ class ClickCounts:
         that of a multinomial or a little more.
         """
         means = visit_shares(outcome) * outcome.visits[..., None]
-        flat = means.reshape(len(means), -1).T
-        uniforms = np.take(np.ascontiguousarray(self._stream.uniforms(day).T), self._order, axis=0)
-        counts = poisson_from_uniform(uniforms, np.minimum(flat, MAX_MEAN))
+        flat = np.ascontiguousarray(means.T).reshape(-1, len(means))
+        counts = self._drawn(day, np.minimum(flat, MAX_MEAN))
         # A mean beyond the sampler's range has no noise to speak of.
         counts = np.where(flat > MAX_MEAN, flat, counts)
-        return counts.T.reshape(len(means), *self._shape)
+        return counts.T.reshape(len(means), *self._shape, order="F")
+
+    def _drawn(self, day: int, means: FloatArray) -> FloatArray:
+        """Poisson counts ``(slots, B)``."""
+        if isinstance(self._stream, WorldStream):
+            uniforms = np.take(np.ascontiguousarray(self._stream.uniforms(day).T), self._order, axis=0)
+            return poisson_from_uniform(uniforms, means)
+        module, counts = native(), np.empty_like(means)
+        assert module is not None, "chosen only where it is there"
+        module.evaluate(self._engine.level, "poisson", self._stream.day(day), means, counts)
+        return counts

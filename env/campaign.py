@@ -269,9 +269,11 @@ class Campaign:
 
     def _anchor_reward(self, run: MarketRun, end: int) -> FloatArray:
         """What the anchor policy brings up to a day ``(B, R, S)``, base currency, in the same worlds, same luck."""
-        total = np.zeros((self.worlds, *self.market.shape[:2]))
+        total, policy = np.zeros((self.worlds, *self.market.shape[:2])), self.anchor_policy
+        is_blind = isinstance(policy, BlindPolicy)
         while run.state.day < end:
-            money = self._played(run, self.anchor_policy.decide(run.observe()))[1]
+            morning = cast("Observation", run.morning()) if is_blind else run.observe()
+            money = self._played(run, policy.decide(morning))[1]
             total = total + money.contribution_margin
         if self._counts_standing(done=end == self.market.scenario.days):
             evening, before = self._evening(run), self._anchor_standing

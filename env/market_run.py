@@ -44,8 +44,8 @@ class MarketRun:
             seed: Noise seed.
             world_seed: Seed of the uncertain parameters; the noise seed where left out.
             expected: Replace every draw by its mean, and play the scenario's own parameters.
-            compared: Keep the scenario's model in lock step. Features that rest on it stay 0 otherwise; only a
-                policy that never looks may go without.
+            compared: Keep the seller's books, and the scenario's model in lock step; only a policy that never looks may
+                go without.
             believed: The market as the seller believes it to be, from which calendar features and modelled results
                 come; the market itself where left out. Nothing that is played depends on it.
 
@@ -64,7 +64,7 @@ class MarketRun:
         if compared and not expected:
             self._clicks = ClickCounts(market.scenario, seed=seed, worlds=worlds)
         self._nominal = NominalRun.start(self._believed, len(worlds)) if compared else None
-        self.state: MarketState = initial_state(market, len(worlds), self.world)
+        self._first = self.state = initial_state(market, len(worlds), self.world)
         self._recent = RecentResults.empty(market, len(worlds))
 
     def twin(self) -> "MarketRun":
@@ -86,7 +86,7 @@ class MarketRun:
 
     def forget(self) -> None:
         """Go back to the first morning, and compare nothing from there on."""
-        self.state = initial_state(self.market, len(self.worlds), self.world)
+        self.state = self._first
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
@@ -122,6 +122,7 @@ class MarketRun:
 
     def observe(self) -> Observation:
         """What a decision maker sees this morning."""
+        assert self._nominal is not None, "books are kept for whoever looks"
         return observe(self.market, self.state, self._recent, self._nominal, believed=self._believed)
 
     def expect(self, decision: Decision) -> DayOutcome:
@@ -143,9 +144,9 @@ class MarketRun:
         morning, day = self.state, self.state.day
         draws = None if self._draws is None else self._draws.day(day)
         outcome, self.state = play_day(self.market, self.world, morning, decision, draws)
-        results = DayResults.of(outcome)
-        self._recent = self._recent.after(results)
         if self._nominal is not None:
+            results = DayResults.of(outcome)
+            self._recent = self._recent.after(results)
             counted = expected_counts(outcome) if self._clicks is None else self._clicks.day(day, outcome)
             expected = self._nominal.expect(self._believed, morning, outcome.decision)
             self._nominal = self._nominal.after(self._believed, results, counted, expected)

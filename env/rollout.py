@@ -7,8 +7,11 @@ from typing import Protocol, cast
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu, PolicyMenu
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.decisions.policy import (
+    AnchoredPolicy,
     BlindPolicy,
     DirectPolicy,
     FactoredPolicy,
@@ -123,7 +126,8 @@ def play_worlds(
     )
     chooser = Chooser(market, policy, seed=seed, worlds=worlds)
     for day in range(scenario.days):
-        decision, choice = chooser.decide(cast("Observation", run.morning()) if is_blind else run.observe())
+        seen = run.observe() if chooser.looks(day) else cast("Observation", run.morning())
+        decision, choice = chooser.decide(seen)
         outcome = run.play(decision)
         for recorder in recorders:
             recorder.record(day, outcome, choice)
@@ -145,6 +149,20 @@ class Chooser:
         self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=slots)
         self._order = np.arange(slots) if factored else sorted_positions([scenario.regions, scenario.segments])
         self._held: IntArray | None = None
+
+    def looks(self, day: int) -> bool:
+        """Whether anything of a day but the day and the money left is looked at."""
+        policy = self._policy
+        if isinstance(policy, DirectPolicy):
+            return not isinstance(policy, BlindPolicy)
+        if self._held is None or day % self._every == 0:
+            return True
+        # Between two choices what was chosen is carried on, around whatever it is relative to.
+        if isinstance(policy, FactoredPolicy):
+            return not (isinstance(policy, AnchoredPolicy) and isinstance(policy.anchor, BlindPolicy))
+        menu = policy.menu
+        around_blind = isinstance(menu, PolicyMenu) and isinstance(menu.policy, BlindPolicy)
+        return not (isinstance(menu, TacticMenu | AnchoredMenu) or around_blind)
 
     def decide(self, observation: Observation) -> tuple[Decision, Choice | None]:
         """The day's decision, and what was drawn for it today, if anything.

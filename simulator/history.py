@@ -66,8 +66,7 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
     Carry-over weights sum to 1, so a steady exposure ``x`` is carried as ``x``. The memory of a steady share reached
     ``y`` is ``y / (1 - rho)``. Queues that empty at a constant rate hold a day's inflow times their mean delay.
     """
-    usual = average_day(market_before(market, _USUAL_DAYS))
-    decision = average_decision(market, worlds)
+    usual, decision = _usual_day(market), average_decision(market, worlds)
     start = replace(blank_state(usual, worlds), stock=np.full((worlds, market.shape[0]), np.inf))
     morning = replace(
         with_steady_media(usual, world, start, decision),
@@ -84,6 +83,12 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
         in_transit=worlds_innermost(orders * delay),
         returning=worlds_innermost(orders * market.orders.return_rate * np.maximum(market.orders.return_days, 1.0)),
     )
+
+
+@once_a_market
+def _usual_day(market: MarketParameters) -> MarketParameters:
+    """The mean day of the four weeks before."""
+    return average_day(market_before(market, _USUAL_DAYS))
 
 
 def _every_stage(seen_frac: FloatArray, state: MarketState) -> FloatArray:

@@ -8,6 +8,7 @@ from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
 from xbopt.simulator.media import bid_up_of, money_at_reference_price, per_bucket_sum, quality_of
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import bounded_exp, usual_log_ratio
 from xbopt.simulator.state import MarketState
@@ -40,11 +41,13 @@ def place_margins(market: MarketParameters) -> list[FloatArray]:
     return [_margin_at(market, place) for place in market.places]
 
 
+@once_a_market
 def channel_margins(market: MarketParameters) -> FloatArray:
-    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale."""
+    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale. Read-only."""
     margins = np.empty((*market.shape[:2], market.shape[2]))
     for place, margin in zip(market.places, place_margins(market), strict=True):
         margins[..., list(place.channels)] = margin[..., None]
+    margins.flags.writeable = False
     return margins
 
 

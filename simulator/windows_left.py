@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.curves.fatigue import FatigueBank
@@ -42,24 +42,41 @@ class WindowsLeft:
     saturation: SaturationBank
     fatigue: FatigueBank
 
-    def shares(self, window: FloatArray, frequency: FloatArray, half_factor: FloatArray) -> FloatArray:
+    def shares(
+        self, window: FloatArray | None, frequency: FloatArray, alone: FloatArray, half: FloatArray
+    ) -> FloatArray:
         """Effective shares of the days after, weighted and added up ``(B, R, S, W)``.
 
         Args:
-            window: Exposures of the last days, latest first ``(N-1, B, R, S, W)``.
-            frequency: Remembered shares ``(B, R, S, W)``.
-            half_factor: Multiplier on half-saturation; broadcasts to ``(B, R, S, W)``.
+            window: Exposures of the last days, latest first ``(N-1, B, R, S, W)``; None where there are none.
+            frequency: Remembered shares; broadcasts to ``(B, R, S, W)``.
+            alone: Shares that are reached where nothing is left behind, by day ``(T, B or 1, R, S, W)``.
+            half: Half-saturation; broadcasts to ``(B, R, S, W)``.
         """
-        total = np.zeros(frequency.shape, order="F")
-        for day, own in enumerate(self.own_carried):
-            carried = np.zeros(frequency.shape, order="F")
+        days, regions, segments, channels = self.own_carried.shape
+        worlds = max(len(frequency), alone.shape[1], 1 if window is None else window.shape[1])
+        rows = np.empty((2, days, channels, segments, regions, worlds))
+        reached, remembered = rows.transpose(0, 1, 5, 4, 3, 2)  # worlds innermost
+        reached[...] = alone
+        if window is not None:
+            ahead = min(days, len(window))
+            carried = np.zeros((ahead, channels, segments, regions, worlds)).transpose(0, 4, 3, 2, 1)
             for lag in np.flatnonzero(self.weights.any(axis=1)):
-                if lag > day:
-                    carried += self.weights[lag] * window[lag - day - 1]
-            reached = self.saturation.reached((carried + own) / (self.saturation.half * half_factor))
-            remembered = self.fatigue.remembered(frequency)
-            total += self.day_weight[day] * self.fatigue.effective(remembered, reached)
-            frequency = remembered + reached
+                # On day ``t`` an exposure that is ``l`` days old then was the last one but ``l - t - 1`` of the window.
+                first = max(lag - ahead, 0)
+                carried[: lag - first] += self.weights[lag] * window[first:lag][::-1]
+            reached[:ahead] = self.saturation.reached((carried + self.own_carried[:ahead, None]) / half)
+        left = frequency
+        for day in range(days):
+            remembered[day] = self.fatigue.remembered(left)
+            left = remembered[day] + reached[day]
+        # Who is tired rests in the end, and nobody is tired from then on.
+        tired: BoolArray = (remembered + reached > self.fatigue.limit).any(axis=(1, 2, 3, 4))
+        end = days - int(tired[::-1].argmax()) if tired.any() else 0
+        reached[:end] = self.fatigue.effective(remembered[:end], reached[:end])
+        total = np.zeros(reached.shape[1:], order="F")
+        for weight, share in zip(self.day_weight, reached, strict=True):
+            total += weight * share
         return total
 
     def left(self, state: MarketState, half_factor: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -70,11 +87,15 @@ class WindowsLeft:
             half_factor: Multiplier on half-saturation; broadcasts to ``(B, R, S, C)``.
         """
         here = list(self.channels)
-        half = half_factor[..., here] if half_factor.shape[-1] > 1 else half_factor
-        frequency, no_window = state.frequency[..., here], np.zeros_like(state.window)
-        rested = self.shares(no_window, np.zeros_like(frequency), half)
-        tired = self.shares(no_window, frequency, half) if self.fatigue.exponent.any() else rested
-        return self.shares(state.window, frequency, half) - tired, tired - rested
+        factor = half_factor[..., here] if half_factor.shape[-1] > 1 else half_factor
+        half = self.saturation.half * factor
+        alone = self.saturation.reached(self.own_carried[:, None] / half)
+        frequency = state.frequency[..., here]
+        rested = self.shares(None, np.zeros_like(frequency[:1]), alone, half)
+        tired = self.shares(None, frequency, alone, half) if self.fatigue.exponent.any() else rested
+        return self.shares(state.window, frequency, alone, half) - tired, np.broadcast_to(
+            tired - rested, frequency.shape
+        )
 
 
 def even_exposure(adstock: AdstockBank, state: MarketState) -> FloatArray:

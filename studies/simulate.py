@@ -29,7 +29,7 @@ from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine, check_engine
 from xbopt.simulator.build import build_market
-from xbopt.simulator.kernel.engine import Engine
+from xbopt.simulator.kernel.engine import Engine as DayEngine
 from xbopt.simulator.kernel.engine import chosen as chosen_engine
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.chunks import Chunk, Played, play_chunks
@@ -65,7 +65,7 @@ class Performance:
 
     env_days: int
     seconds: float
-    engine: Engine
+    engine: DayEngine
 
     @property
     def env_days_per_second(self) -> float:

@@ -1,12 +1,13 @@
 """The same plan without media: what the worlds would have earned anyway, and what media add to it."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from xbopt.agents.policies import policy_from
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind
+from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation, Policy, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.workers import Engine
 from xbopt.studies.kpis import WorldRange, kpi_values, ratio
@@ -37,6 +38,17 @@ class WithoutMedia:
         """The plan's decision with no spend."""
         decision = self.plan.decide(observation)
         return replace(decision, spend_base=np.zeros_like(decision.spend_base))
+
+
+class BlindWithoutMedia(WithoutMedia):
+    """The same of a plan that looks at nothing but the day: no features are worked out for it."""
+
+    __slots__ = ()
+
+    @property
+    def reads_no_features(self) -> Literal[True]:
+        """The plan's promise."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +97,7 @@ def media_effect(
         raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
     without = simulate(
         result.market,
-        WithoutMedia(plan=plan),
+        BlindWithoutMedia(plan=plan) if isinstance(plan, BlindPolicy) else WithoutMedia(plan=plan),
         runs=result.runs,
         seed=result.seed,
         world_seed=result.world_seed,

@@ -121,9 +121,9 @@ def allocate(
     Raises:
         BudgetError: No plan keeps the return floor.
     """
-    trust = np.inf
+    trust, model = np.inf, None
     for _ in range(rounds):
-        model = model_at(market, blocks, at.course, at.level)
+        model = model or model_at(market, blocks, at.course, at.level)
         try:
             solution = _local(model, constraints, at, trust, opening=opening)
         except SolverError:
@@ -131,6 +131,7 @@ def allocate(
         before = at
         at, step = _moved(market, blocks, at, solution.level, constraints)
         at = replace(at, seconds=at.seconds + solution.seconds, price=solution.shadow_price)
+        model = model if at.course is before.course else None
         # Where the model promised more than expected mode confirms, the plan stays where the model is right.
         confirmed = step == _STEPS[0]
         trust = min(trust * 2.0, _WIDEST) if confirmed else max(min(trust, _WIDEST) ** 0.5, _CLOSEST)

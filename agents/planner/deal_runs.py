@@ -92,10 +92,14 @@ def _best(market: ExpectedMarket, blocks: Blocks, course: Course, tried: list[De
     ceiling = market.market.scenario.limits.discount_ceiling
     depth = np.minimum(np.stack([deals[0] for deals in tried]), ceiling)
     mechanic = np.stack([deals[1] for deals in tried])
+    # Depths end at the ceiling and at no discount, so that some come more than once; the first of them stays.
+    known = {depth[i].tobytes() + mechanic[i].tobytes(): i for i in reversed(range(len(tried)))}
+    once = sorted(known.values())
+    depth, mechanic = depth[once], mechanic[once]
     gains = np.concatenate(
         [
             deal_gains(market, blocks, course, depth[i : i + _BATCH], mechanic[i : i + _BATCH])
-            for i in range(0, len(tried), _BATCH)
+            for i in range(0, len(once), _BATCH)
         ]
     )
     best = gains.argmax(axis=0)
@@ -119,10 +123,21 @@ def deal_gains(
         depth: Discounts ``(N, K, R, S)``, fractions.
         mechanic: Their mechanics ``(N, K, R, S)``.
     """
+    plan, days = course.plan, market.market.scenario.days
+    differs = (depth[:, blocks.of_day] != plan.discount_frac) | (mechanic[:, blocks.of_day] != plan.mechanic)
+    first = np.where(differs.any(axis=(1, 2, 3)), differs.any(axis=(2, 3)).argmax(axis=1), days)
+    branches: list[Branch] = []
+    order: list[IntArray] = []
+    for day in np.unique(first[first < days]).tolist():
+        rows = np.flatnonzero(first == day)
 
-    def decide(day: int, own: Decision) -> Decision:
-        block = blocks.of_day[day]
-        return replace(own, discount_frac=depth[:, block], mechanic=mechanic[:, block])
+        def decide(day: int, own: Decision, rows: IntArray = rows) -> Decision:
+            block = blocks.of_day[day]
+            return replace(own, discount_frac=depth[rows, block], mechanic=mechanic[rows, block])
 
-    days = market.market.scenario.days
-    return market.gains(course, [Branch(first_day=0, end_day=days, worlds=len(depth), decide=decide)])[0]
+        branches.append(Branch(first_day=day, end_day=days, worlds=len(rows), decide=decide))
+        order.append(rows)
+    gains = np.zeros((len(depth), market.market.shape[0]))
+    if branches:
+        gains[np.concatenate(order)] = np.concatenate(market.gains(course, branches))
+    return gains

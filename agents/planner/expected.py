@@ -5,10 +5,12 @@ own. Limits are left to the program, so one world can carry a change in every re
 tells what its change does. A change that begins on day ``t`` needs no world of its own before ``t``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.agents.planner.goals import Goal
 from xbopt.core.arrays import FloatArray, add_up
@@ -23,6 +25,10 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState, join_states, repeat_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
+
+Number = TypeVar("Number", np.float64, np.int64)
+_DAYS_AT_ONCE = 14
+"""Days of several plans that are laid side by side at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +112,8 @@ class ExpectedMarket:
         self.played += 1
         state = self._morning
         mornings, outcomes, daily = [state], list[DayOutcome](), list[FloatArray]()
-        for day in range(self.market.scenario.days):
-            outcome, state = play_day(self.market, self.world, state, plan_decision(plan, day, 1), None)
+        for decision in _decisions([plan]):
+            outcome, state = play_day(self.market, self.world, state, decision, None)
             mornings.append(state)
             outcomes.append(outcome)
             daily.append(self.goal.of_day(outcome)[0])
@@ -153,8 +159,8 @@ class ExpectedMarket:
         state = repeat_state(self._morning, len(plans)) if self._worlds == 1 else self._morning
         total = np.zeros((len(goals), len(plans), self.market.shape[0]))
         margin = np.zeros(total.shape[1:])
-        for day in range(self.market.scenario.days):
-            outcome, state = play_day(self.market, self.world, state, _decisions(plans, day), None)
+        for decision in _decisions(plans):
+            outcome, state = play_day(self.market, self.world, state, decision, None)
             for i, goal in enumerate(goals):
                 total[i] += goal.of_day(outcome)
             if self._has_floor:
@@ -167,8 +173,8 @@ class ExpectedMarket:
         if key not in self._organic:
             bare = replace(plan, spend_base=np.zeros_like(plan.spend_base))
             state, margin = self._morning, 0.0
-            for day in range(self.market.scenario.days):
-                outcome, state = play_day(self.market, self.world, state, plan_decision(bare, day, 1), None)
+            for decision in _decisions([bare]):
+                outcome, state = play_day(self.market, self.world, state, decision, None)
                 margin += float(outcome.money.contribution_margin.sum())
             self._organic[key] = margin
         return self._organic[key]
@@ -241,10 +247,21 @@ def plan_decision(plan: ScheduledPolicy, day: int, worlds: int, *, writeable: bo
     )
 
 
-def _decisions(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
-    return Decision(
-        spend_base=np.stack([plan.spend_base[day] for plan in plans]),
-        daypart_weights=np.stack([plan.daypart_weights for plan in plans]),
-        discount_frac=np.stack([plan.discount_frac[day] for plan in plans]),
-        mechanic=np.stack([plan.mechanic[day] for plan in plans]),
-    )
+def _decisions(plans: Sequence[ScheduledPolicy]) -> Iterator[Decision]:
+    """The decisions of several plans side by side, day by day."""
+    weights = np.stack([plan.daypart_weights.T for plan in plans], axis=-1).T
+    for first in range(0, len(plans[0].spend_base), _DAYS_AT_ONCE):
+        days = slice(first, first + _DAYS_AT_ONCE)
+        rows = zip(
+            _by_day([plan.spend_base[days] for plan in plans]),
+            _by_day([plan.discount_frac[days] for plan in plans]),
+            _by_day([plan.mechanic[days] for plan in plans]),
+            strict=True,
+        )
+        for spend, discount, mechanic in rows:
+            yield Decision(spend_base=spend.T, daypart_weights=weights, discount_frac=discount.T, mechanic=mechanic.T)
+
+
+def _by_day(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    """Arrays ``(T, ...)`` beside each other, as days, the other axes from the last on, and worlds."""
+    return np.stack([np.moveaxis(array.T, -1, 0) for array in arrays], axis=-1)

@@ -1,6 +1,7 @@
 """How a branch is played: the wishes of one morning carried on, and what they bring by cell."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -47,9 +48,9 @@ class Branch:
         self._margin_base, self.media_base, self.revenue_base = np.zeros(shape), np.zeros(shape), np.zeros(shape)
 
     def play(self, encoding: ResidualActions, levels: IntArray, days: int) -> None:
-        """Play some days with the same levels ``(B, A)``."""
+        """Play some days with the same levels ``(B, A)`` around a wish that is held, which looks at the day alone."""
         for _ in range(days):
-            money = self._run.play(encoding.decode(levels, self._run.observe())).money
+            money = self._run.play(encoding.decode(levels, cast("Observation", self._run.morning()))).money
             self._margin_base = self._margin_base + money.contribution_margin
             self.media_base = self.media_base - money.media
             self.revenue_base = self.revenue_base + money.gross_revenue

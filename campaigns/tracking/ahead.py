@@ -78,7 +78,7 @@ def _played(
     chooser = Chooser(market, candidate, seed=seed, worlds=numbers)
     margin, spend = np.zeros(worlds), np.zeros((worlds, market.shape[0], market.shape[2]))
     while run.state.day < market.scenario.days:
-        seen = cast("Observation", run.morning()) if is_blind else run.observe()
+        seen = run.observe() if chooser.looks(run.state.day) else cast("Observation", run.morning())
         outcome = run.play(chooser.decide(seen)[0])
         margin += add_up(outcome.money.contribution_margin, 1, 2)
         spend += add_up(outcome.decision.spend_base, 2)

@@ -37,9 +37,10 @@ def public_holidays(country: str, start: date, end: date) -> dict[date, str]:
 
 @cache
 def _of_year(country: str, year: int) -> tuple[tuple[date, str], ...]:
-    from holidays import country_holidays, list_supported_countries
+    import holidays
 
-    if country not in list_supported_countries(include_aliases=False):
+    # Its list of all countries would load all of them.
+    if not hasattr(holidays, country):
         raise TableError(f"The installed library of holidays does not know {country!r}.")
-    calendar = country_holidays(country, years=year, language="en_US")
+    calendar = holidays.country_holidays(country, years=year, language="en_US")
     return tuple((day, name) for day, name in calendar.items() if day.year == year)

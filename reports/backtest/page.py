@@ -10,8 +10,8 @@ from xbopt.calibration.backtest.rolling_origin import RollingForecasts
 from xbopt.reports.backtest.charts import WeekSeries, week_chart
 from xbopt.reports.backtest.tables import cause_table, channel_table, score_table, test_table, total_table, week_table
 from xbopt.reports.backtest.words import REFIT_WORDS, backtest_sentences, cause_name, held_out_sentence
-from xbopt.reports.kit.chart_bridge import BridgeStep, bridge_chart
-from xbopt.reports.kit.figures import Column, Table
+from xbopt.reports.kit.chart_bridge import bridge_chart
+from xbopt.reports.kit.figures import BridgeStep, Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, table_text
 from xbopt.reports.simulation.report import facts_of

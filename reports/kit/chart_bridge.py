@@ -1,41 +1,15 @@
 """A waterfall from one amount to another, step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import altair as alt
 
 from xbopt.reports.kit import charts
+from xbopt.reports.kit.figures import BridgeStep
 from xbopt.reports.kit.numbers import NumberFormat
-
-StepKind = Literal["amount", "subtotal", "total"]
 
 _AMOUNT_AT, _SHARE_AT = 0.21, 0.36
 """Right edges of the two columns of text, in lengths of the longest bar beyond its end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeStep:
-    """One bar of the bridge.
-
-    Attributes:
-        key: Name of the money term or sum.
-        name: Readable name.
-        kind: A signed amount, a running sum, or the end.
-        amount: Signed amount in base currency, mean over worlds; of a sum its value.
-        start: Where its bar begins.
-        end: Where its bar ends.
-        of_revenue: Amount over net revenue; NaN without revenue.
-    """
-
-    key: str
-    name: str
-    kind: StepKind
-    amount: float
-    start: float
-    end: float
-    of_revenue: float
 
 
 def bridge_chart(

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 import altair as alt
 
+from xbopt.reports.kit.figures import Spec
+
 INK = "#1c2733"
 SOFT_INK = "#5a6775"
 HAIRLINE = "#dde3e9"
@@ -60,8 +62,6 @@ def shade(position: float) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
-Spec: TypeAlias = dict[str, Any]
-"""A Vega-Lite spec without schema and configuration, which stand once on the page."""
 Record: TypeAlias = dict[str, str | float | bool | None]
 
 

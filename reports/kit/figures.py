@@ -1,14 +1,21 @@
-"""The plain values that reports are made of: columns, tables, heat maps. No formatting, no drawing."""
+"""The plain values that reports are made of: columns, tables, heat maps, bridges. No formatting, no drawing."""
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit
 
 Value: TypeAlias = float | str | dt.date | WorldRange | None
 """One cell of a table; None where a figure has no meaning."""
+
+
+Spec: TypeAlias = dict[str, Any]
+"""A Vega-Lite spec of a chart without schema and configuration, which stand once on the page."""
+
+StepKind: TypeAlias = Literal["amount", "subtotal", "total"]
+"""A signed amount, a running sum, or the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +104,26 @@ class Fact:
 
     label: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeStep:
+    """One bar of the bridge.
+
+    Attributes:
+        key: Name of the money term or sum.
+        name: Readable name.
+        kind: A signed amount, a running sum, or the end.
+        amount: Signed amount in base currency, mean over worlds; of a sum its value.
+        start: Where its bar begins.
+        end: Where its bar ends.
+        of_revenue: Amount over net revenue; NaN without revenue.
+    """
+
+    key: str
+    name: str
+    kind: StepKind
+    amount: float
+    start: float
+    end: float
+    of_revenue: float

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from xbopt.reports.kit.charts import Spec
-from xbopt.reports.kit.figures import Fact, HeatMap, Table, Value
+from xbopt.reports.kit.figures import Fact, HeatMap, Spec, Table, Value
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit

@@ -8,8 +8,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from xbopt.reports.kit.chart_bridge import BridgeStep
-from xbopt.reports.kit.figures import Column, HeatMap, Table, Value
+from xbopt.reports.kit.figures import BridgeStep, Column, HeatMap, Table, Value
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit

@@ -8,7 +8,6 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
 from xbopt.reports.plan.worth_knowing import worth_knowing_json
 from xbopt.reports.simulation.document import figures_json, marginals_json, number_or_none, scenario_json
-from xbopt.reports.simulation.workbook import write_xlsx
 from xbopt.studies.plan import ExpectedResult, PlanningResult
 from xbopt.studies.value_of_information import ValueOfInformation
 
@@ -207,6 +206,8 @@ def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
     Raises:
         UsageError: The file cannot be written there.
     """
+    from xbopt.reports.simulation.workbook import write_xlsx  # only spreadsheets need xlsxwriter
+
     lines = [
         ("Plan", report.verdict),
         ("Sampled worlds", report.sampled_words),

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from xbopt.reports.kit.chart_bridge import BridgeStep, StepKind
-from xbopt.reports.kit.figures import Column, Table
+from xbopt.reports.kit.figures import BridgeStep, Column, StepKind, Table
 from xbopt.studies.labels import axis_names
 from xbopt.studies.plan import PlanningResult
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from xbopt.reports.kit.chart_bridge import BridgeStep
-from xbopt.reports.kit.figures import Column, Fact, Table
+from xbopt.reports.kit.figures import BridgeStep, Column, Fact, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
 from xbopt.reports.plan.words import (

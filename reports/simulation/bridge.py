@@ -2,8 +2,7 @@
 
 import math
 
-from xbopt.reports.kit.chart_bridge import BridgeStep, StepKind
-from xbopt.reports.kit.figures import Column, Table
+from xbopt.reports.kit.figures import BridgeStep, Column, StepKind, Table
 from xbopt.studies.labels import SUM_LABELS, TERM_LABELS
 
 # After which term a running sum is worth a bar of its own.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.reports.kit.chart_bridge import BridgeStep
-from xbopt.reports.kit.figures import Fact, HeatMap, Table
+from xbopt.reports.kit.figures import BridgeStep, Fact, HeatMap, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.allocation import allocation_maps, daypart_map, discount_map, flighting_maps
 from xbopt.reports.simulation.assumptions import AssumptionSheet, build_assumptions

@@ -226,3 +226,11 @@ def test_workers_print_the_same_json(options, xbopt_command, monkeypatch):
     here, away = (json.loads(xbopt_command(*words, *more).out) for more in ([], options))
     assert {**here, "performance": None} == {**away, "performance": None}
     assert pools == [int(options[-1])]
+
+
+def test_the_benchmark_of_commands_runs(repository: Path) -> None:
+    """In a size that measures nothing, so that it does not rot."""
+    command = [sys.executable, "-m", "benchmarks.bench_commands", "--tiny"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "simulate" in done.stdout

@@ -11,6 +11,7 @@ from xbopt.env.day_results import DayResults
 from xbopt.env.market_run import MarketRun
 from xbopt.env.nominal import LARGEST_LOG_RATIO, NominalRun, log_ratio
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES
+from xbopt.simulator.kernel.engine import native, playing_with
 
 COMPARED_CELL = CELL_FEATURES[-5:]
 COMPARED_CHANNEL = tuple(name for name in CHANNEL_FEATURES if name.endswith("_log") and name != "modelled_return_log")
@@ -124,6 +125,18 @@ def test_counted_clicks_are_whole_numbers_with_the_shares_as_mean(quickstart):
     # Poisson: the sum over worlds has its mean as variance; five standard errors.
     total, expected = counted.sum(axis=0), means.sum(axis=0)
     assert (np.abs(total - expected) <= 5.0 * np.sqrt(expected) + 1e-9).all()
+
+
+def test_both_engines_count_the_same_clicks(quickstart):
+    if native() is None:
+        pytest.skip("the native kernel is not compiled: make kernel")
+    run, plan = MarketRun(quickstart, worlds=np.arange(70), seed=1), built_in_policy("baseline", quickstart)
+    outcome = run.play(plan.decide(run.morning()))
+    counts = []
+    for engine in ("native", "numpy"):
+        with playing_with(engine):
+            counts.append(ClickCounts(quickstart.scenario, seed=4, worlds=np.arange(70)).day(3, outcome))
+    assert np.array_equal(*counts)
 
 
 def test_shares_of_visits_sum_to_one(quickstart):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.env.rollout import play_worlds
+from xbopt.env.market_run import MarketRun
+from xbopt.env.rollout import Chooser, play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.studies.totals import CELL_COUNTS, TotalsRecorder
 
@@ -44,6 +45,19 @@ def test_tactics_are_drawn_weekly_and_held(market, exploring):
         held = menu.discount_frac[diary.choices[day // 7].tactic]
         # A tier is held; a tactic without one leaves the day's own discount to the plan.
         assert np.array_equal(outcome.decision.discount_frac, np.where(held == 0.0, planned[day], held))
+
+
+@pytest.mark.parametrize(
+    ("name", "days"), [("baseline", []), ("explored", [0, 7, 14, 21]), ("replan", list(range(28)))]
+)
+def test_a_morning_is_looked_at_where_something_is_chosen_by_it(market, exploring, name, days):
+    policy = exploring if name == "explored" else policy_from(name, market)
+    run, chooser = MarketRun(market, worlds=np.arange(2), seed=1), Chooser(market, policy, seed=1, worlds=np.arange(2))
+    looked = []
+    for day in range(28):
+        looked += [day] if chooser.looks(day) else []
+        run.play(chooser.decide(run.observe())[0])
+    assert looked == days
 
 
 def test_the_propensity_is_that_of_the_drawn_tactic(market, exploring):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import xbopt
+from xbopt.core.decisions.policy import BlindPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.studies import simulate as simulation
 from xbopt.studies.kpis import KPI_NAMES, kpi_values
-from xbopt.studies.without_media import WithoutMedia, media_effect, media_gain
+from xbopt.studies.without_media import BlindWithoutMedia, WithoutMedia, media_effect, media_gain
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,16 @@ def test_what_media_add_is_told_per_unit_of_spend_too():
     revenue = result.totals.daily[:, :, 0].sum(axis=1) - without.totals.daily[:, :, 0].sum(axis=1)
     assert effect.roas.mean == pytest.approx((revenue / result.totals.daily[:, :, 2].sum(axis=1)).mean())
     assert 0.0 < effect.roas.mean < result.kpis["roas"].mean
+
+
+def test_a_plan_that_looks_at_nothing_has_a_twin_without_media_that_looks_at_nothing():
+    plan = xbopt.policy_from("baseline", xbopt.simulate("quickstart", runs=1).market)
+    seeing, blind = (
+        xbopt.simulate("quickstart", twin(plan=plan), runs=3) for twin in (WithoutMedia, BlindWithoutMedia)
+    )
+    assert isinstance(BlindWithoutMedia(plan=plan), BlindPolicy)
+    assert not isinstance(WithoutMedia(plan=plan), BlindPolicy)
+    assert np.array_equal(seeing.totals.money, blind.totals.money)
 
 
 def test_media_gain_is_the_paired_difference_to_no_media():
