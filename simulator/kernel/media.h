@@ -23,22 +23,22 @@ static void dayparts(struct region *g)
 {
     const struct market *m = g->market;
     const int r = g->r, H = m->size.H, C = m->size.C;
-    const struct factor *bid_up = &g->day->worlds.bid_up;
+    const struct factor *bid_up = &g->day->worlds.bid_up, *weights = &g->day->decided.daypart;
     const double *activity = m->daypart_activity + ((ptrdiff_t)g->day->number * m->size.R + r) * H;
     for (int c = 0; c < C; ++c) {
-        lanes own, crowding, ratio;
+        lanes own, crowding, ratio, room;
         const double *exponent = of_worlds(bid_up, g, c, 0, 0, own);
         double *delivery = g->room->delivery[c], *effect = g->room->effect[c], *power = g->room->power[c];
         int alike = !bid_up->by_world;
-        for (int h = 0; alike && h < H; ++h)
-            alike = all_same(AT(g->day->morning.daypart, g, r + m->size.R * (c + C * h)), g->n);
+        for (int h = 0; alike && weights->by_world && h < H; ++h)
+            alike = all_same(of_decision(weights, g, r + m->size.R * (c + C * h), room), g->n);
         EACH(w, g->n) {
             power[w] = 1.0 - exponent[w];
             delivery[w] = effect[w] = 0.0;
         }
         const int n = alike ? 1 : g->n;
         for (int h = 0; h < H; ++h) {
-            const double *weight = AT(g->day->morning.daypart, g, r + m->size.R * (c + C * h));
+            const double *weight = of_decision(weights, g, r + m->size.R * (c + C * h), room);
             const double usual = most(activity[h], TINY);
             const double supply = activity[h] * m->daypart_supply[(r * C + c) * H + h];
             const double works = m->daypart_effect[(r * C + c) * H + h];
@@ -113,7 +113,7 @@ static void buy(struct region *g, int s, int c, const double *spend, const doubl
     const struct day *d = g->day;
     const struct market *m = g->market;
     const int n = g->n, r = g->r, C = m->size.C;
-    const int alike = !d->worlds.bid_up.by_world && all_same(spend, n), todo = alike ? 1 : n;
+    const int alike = !d->worlds.bid_up.by_world && (!d->decided.spend.by_world || all_same(spend, n)), todo = alike ? 1 : n;
     const double reference = m->reference_base[(r * m->size.S + s) * C + c], price = m->price_base[r * C + c] / 1000.0;
     lanes room, relative, bought;
     EACH(w, todo) relative[w] = spend[w] / reference;
@@ -136,8 +136,8 @@ static void play_channel(struct region *g, struct cell *cell, int s, int c, int 
     const struct day *d = g->day;
     const struct market *m = g->market;
     const int n = g->n, r = g->r, entry = cell_at2(m, r, s, c);
-    lanes half_room, room, quality_room, ratio, exposure, today, share, memory, limit;
-    const double *spend = AT(d->morning.spend, g, entry), *before = AT(d->morning.carried, g, entry);
+    lanes half_room, room, quality_room, spend_room, ratio, exposure, today, share, memory, limit;
+    const double *spend = of_decision(&d->decided.spend, g, entry, spend_room), *before = AT(d->morning.carried, g, entry);
     const double *half = of_worlds(&d->worlds.half_saturation, g, r, s, c, half_room), usual_half = m->half[c];
     double *carried = AT(d->evening.carried, g, entry);
     buy(g, s, c, spend, heads, exposure);

@@ -88,16 +88,20 @@ static void make_offers(const struct region *g, struct cell *cell, int s)
     const struct day *d = g->day;
     const struct market *m = g->market;
     const int n = g->n, entry = cell_at(m, g->r, s);
-    const double *discount = AT(d->morning.discount, g, entry), *mechanic = AT(d->morning.mechanic, g, entry);
     const double *first = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, 0));
     const double *becoming = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, PRICE_STAGE));
     const double *last = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, STAGES - 1));
-    lanes pull, share;
+    lanes pull, share, own;
+    const double *discount = of_decision(&d->decided.discount, g, entry, own);
+    const struct factor *mechanic = &d->decided.mechanic;
+    const int64_t *kinds = (const int64_t *)(const void *)mechanic->at
+        + (mechanic->by_world ? (ptrdiff_t)entry * d->count + g->first : entry);
+    const int step = mechanic->by_world ? 1 : 0;
     const double *forward = of_worlds(&d->worlds.pull_forward, g, 0, 0, 0, pull);
     struct offer *known = &cell->known, *prospect = &cell->own;
     uint64_t differ = 0;
     for (int w = 0; w < n; ++w) {
-        int kind = (int)mechanic[w];
+        int kind = (int)kinds[w * step];
         known->taken[w] = m->uptake[kind];
         known->seen[w] = discount[w] * m->appeal[kind];
         share[w] = m->prospect_share[kind];
