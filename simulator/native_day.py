@@ -18,7 +18,7 @@ from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.draws import DayDraws, DrawnLater
 from xbopt.simulator.kernel.blocks import room
 from xbopt.simulator.kernel.engine import Engine, native, threads
-from xbopt.simulator.kernel.window import opened, passed_on
+from xbopt.simulator.kernel.window import given_back, opened
 from xbopt.simulator.media import quality_of
 from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.native_parameters import PackedMarket, packed_limits, packed_market, packed_worlds
@@ -112,12 +112,12 @@ class _Shared:
     def _by_channel(self) -> Arrays:
         if not self.channels:
             self.packed.wishes.add("channels")
-            self.channels.update(self.play(opened(self.window.copy())).channels)
+            self.channels.update(self.play(opened(self.window.copy())[0]).channels)
         return self.channels
 
     def details(self) -> tuple[OrderSplit, FloatArray]:
         """Who ordered, and contact ``(B, R, S)``."""
-        found = self.play(opened(self.window.copy()), detailed=True).details
+        found = self.play(opened(self.window.copy())[0], detailed=True).details
         split = OrderSplit(
             quality_visits=found["quality_visits"],
             quality_people=found["quality_people"],
@@ -158,12 +158,13 @@ def play_natively(
         limits, adjustments = packed_limits(market), _nothing_changed(len(state.stock))
     packed = packed_market(module, market)
     play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
-    window = opened(state.window)
+    window, passed_on = opened(state.window)
     played = play(window, limits=limits)
     if played is None:
+        given_back(passed_on)
         return None
     day = _outcome(market, world, state, feasible, adjustments, packed, played, play)
-    return day, _state(state.day + 1, played.evening, passed_on(window))
+    return day, _state(state.day + 1, played.evening, passed_on)
 
 
 def _fits(market: MarketParameters, state: MarketState, decision: Decision) -> bool:

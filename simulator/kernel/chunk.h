@@ -143,12 +143,8 @@ static void fetch_ahead(const struct region *g, int s)
         const struct by_region *of = d->by_region + i;
         for (int row = s; row < of->rows; row += S) {
             const double *at = of->at + (next + (ptrdiff_t)R * row) * d->count + first;
-            if (of->written)
-                for (int w = 0; w < n; w += 8)
-                    __builtin_prefetch(at + w, 1, 2);
-            else
-                for (int w = 0; w < n; w += 8)
-                    __builtin_prefetch(at + w, 0, 2);
+            for (const double *end = at + n; at < end; at += 8)
+                __builtin_prefetch(at, 0, 2);
         }
     }
 }

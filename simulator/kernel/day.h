@@ -80,7 +80,7 @@ struct details {
 /* An array of which each region has so many rows, from its own on in steps of the number of regions. */
 struct by_region {
     const double *at;
-    int rows, written;
+    int rows;
 };
 enum { MOST_BY_REGION = 128 };
 
@@ -96,7 +96,7 @@ struct day {
     struct evening evening;
     struct channels channels; /* NULL where nobody asks, as the details are */
     struct details details;
-    double *window;  /* exposures of windowed channels by day, cell and world: today's to be written, then earlier ones */
+    double *window;  /* exposures of windowed channels by day, cell and world: today's to be written, then earlier */
     ptrdiff_t count; /* worlds */
     int number;      /* the day, from 0 */
     int sampled;
@@ -117,6 +117,7 @@ struct cell {
     const struct offer *prospect; /* one of both */
     lanes basket, factor_price, landed_log, still_a_deal, borrowed_frac, now_price;
     lanes contact, readiness, by_stranger, noise;
+    lanes media_alike, quality_alike; /* what all buckets have of the two that follow */
     lanes by_media[BUCKETS], by_quality[BUCKETS], strangers[BUCKETS], quality_people[BUCKETS];
     lanes quality_visits[BUCKETS], visits[BUCKETS], carts[BUCKETS], people[BUCKETS], undiscounted[BUCKETS];
     lanes orders[BUCKETS], checkout_known, checkout_prospect, ratio_known, ratio_prospect;

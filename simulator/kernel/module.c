@@ -123,13 +123,13 @@ static int hold_draws(struct views *views, PyObject *tuple, struct day *day)
 }
 
 /* Note the arrays of a list that have rows by region. */
-static void note_by_region(struct day *day, const struct field *list, int length, const double *const *at, int written)
+static void note_by_region(struct day *day, const struct field *list, int length, const double *const *at)
 {
     const struct sizes *size = &day->market->size;
     for (int i = 0; i < length; ++i)
         if (*list[i].axes == 'R' && at[i])
             day->by_region[day->arrays++] = (struct by_region){
-                at[i], (int)(entries(size, list[i].axes) / size->R), written};
+                at[i], (int)(entries(size, list[i].axes) / size->R)};
 }
 
 /* Whether the decision keeps the limits in all worlds. */
@@ -182,10 +182,10 @@ static PyObject *play(PyObject *module, PyObject *args)
         || (limits != Py_None && !(kept_by = hold(&views, limits, limit_count(size), PyBUF_SIMPLE, "limits")))
         || !(day.window = hold(&views, window, exposures, PyBUF_WRITABLE, "window")))
         goto done;
-    note_by_region(&day, STATE_LIST, states, from, 0);
-    note_by_region(&day, STATE_LIST, states, (const double *const *)to, 1);
-    note_by_region(&day, OUTCOME_LIST, outcomes, (const double *const *)to + states, 1);
-    day.by_region[day.arrays++] = (struct by_region){day.window, size->S * size->W * size->A, 0};
+    note_by_region(&day, STATE_LIST, states, from);
+    note_by_region(&day, STATE_LIST, states, (const double *const *)to);
+    note_by_region(&day, OUTCOME_LIST, outcomes, (const double *const *)to + states);
+    day.by_region[day.arrays++] = (struct by_region){day.window, size->S * size->W * size->A};
     struct crew crew = {.work = play_some, .job = &day, .level = level, .count = count,
                         .room = level->room_bytes(size)};
     Py_BEGIN_ALLOW_THREADS
