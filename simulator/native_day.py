@@ -140,9 +140,15 @@ def play_natively(
     adjustments: Adjustments | None,
     draws: DayDraws | None,
 ) -> tuple[DayOutcome, MarketState] | None:
-    """Play a decision; arguments as in ``play_day``.
+    """Play a decision.
 
     Args:
+        engine: The native engine.
+        market: As in ``play_day``, like the other arguments that it has too.
+        world: What differs by world.
+        state: This morning.
+        feasible: What is to be done.
+        draws: The day's random numbers; None in expected mode.
         adjustments: What the projection of the decision changed. Without them the decision has yet to be projected,
             and is played only where it keeps all limits as it stands.
 
