@@ -98,7 +98,7 @@ class _Shared:
     channels: Arrays
     organic_traffic: FloatArray
     window: FloatArray
-    play: Callable[..., _Played]
+    play: Callable[..., _Played | None]
     packed: PackedMarket
 
     def visits(self) -> FloatArray:
@@ -112,12 +112,17 @@ class _Shared:
     def _by_channel(self) -> Arrays:
         if not self.channels:
             self.packed.wishes.add("channels")
-            self.channels.update(self.play(opened(self.window.copy())[0]).channels)
+            self.channels.update(self._again(detailed=False).channels)
         return self.channels
+
+    def _again(self, *, detailed: bool) -> _Played:
+        played = self.play(opened(self.window.copy())[0], detailed=detailed)
+        assert played is not None, "a day that was played is feasible"
+        return played
 
     def details(self) -> tuple[OrderSplit, FloatArray]:
         """Who ordered, and contact ``(B, R, S)``."""
-        found = self.play(opened(self.window.copy())[0], detailed=True).details
+        found = self._again(detailed=True).details
         split = OrderSplit(
             quality_visits=found["quality_visits"],
             quality_people=found["quality_people"],
@@ -302,7 +307,7 @@ def _outcome(
     adjustments: Adjustments,
     packed: PackedMarket,
     played: _Played,
-    play: Callable[..., _Played],
+    play: Callable[..., _Played | None],
 ) -> DayOutcome:
     arrays = played.outcome
     money = MoneyBridge(**{term: arrays[_TERM_NAMES.get(term, term)] for term in TERMS})

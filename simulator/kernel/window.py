@@ -39,14 +39,20 @@ def opened(window: FloatArray) -> tuple[FloatArray, FloatArray]:
     Returns:
         The days ``(N, W, S, R, B)``, and all but the oldest ``(N-1, B, R, S, W)``.
     """
-    shelf = window.shelf if isinstance(window, _Stretch) else None
-    if shelf is None or shelf.front == 0 or window.front != shelf.front:
-        shelf = _Shelf(window.transpose(0, 4, 3, 2, 1))
+    shelf = _free_shelf(window) or _Shelf(window.transpose(0, 4, 3, 2, 1))
     shelf.front -= 1
     today = shelf.days[shelf.front : shelf.front + len(window) + 1]
     tomorrow = today[:-1].transpose(0, 4, 3, 2, 1).view(_Stretch)
     tomorrow.shelf, tomorrow.front = shelf, shelf.front
     return today, tomorrow
+
+
+def _free_shelf(window: FloatArray) -> _Shelf | None:
+    """The shelf on which this window begins where the free part ends; None where there is none, or no place is left."""
+    shelf = (
+        window.shelf if isinstance(window, _Stretch) and window.shelf and window.front == window.shelf.front else None
+    )
+    return shelf if shelf is not None and shelf.front > 0 else None
 
 
 def given_back(tomorrow: FloatArray) -> None:
