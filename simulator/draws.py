@@ -4,7 +4,7 @@ Every quantity that is drawn has its own slot. Slots follow the *sorted ids* of 
 not their order in the file: permuting them in the scenario permutes the results, in sampled mode too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,7 +32,7 @@ _UNIFORMS = (("jump", "K"),)
 _COUNTS = (("orders", "RSL"), ("carts", "RS"), ("browsing", "RS"), ("returns", "RS"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DayDraws:
     """One day's random numbers.
 
@@ -47,6 +47,24 @@ class DayDraws:
     normals: dict[str, FloatArray]
     jump: FloatArray
     counts: FloatArray
+
+
+class DrawnLater(DayDraws):
+    """Random numbers of which the kernel knows how to draw them; drawn here for whoever reads them."""
+
+    def __init__(self, rows: NativeRows, day: int, named: Callable[[FloatArray], DayDraws]) -> None:
+        """Note what they are drawn from; ``named`` cuts rows into arrays."""
+        object.__setattr__(self, "stream", rows.stream(day))
+        object.__setattr__(self, "_draw", lambda: named(rows.day(day)))
+
+    stream: tuple[int, int, IntArray, IntArray, int, int]
+    _draw: Callable[[], DayDraws]
+
+    def __getattr__(self, name: str) -> object:
+        if name not in DayDraws.__dataclass_fields__:
+            raise AttributeError(name)
+        self.__dict__.update(self._draw().__dict__)
+        return self.__dict__[name]
 
 
 class _Rows(Protocol):
@@ -105,7 +123,12 @@ class MarketDraws:
 
     def day(self, day: int) -> DayDraws:
         """The random numbers of a day."""
-        rows = self._rows.day(day)
+        if isinstance(self._rows, NativeRows):
+            return DrawnLater(self._rows, day, self._named)
+        return self._named(self._rows.day(day))
+
+    def _named(self, rows: FloatArray) -> DayDraws:
+        """Rows ``(slots, B)`` as arrays."""
         uniforms, normals = rows.T, rows[: self._normal_slots].T
         named: dict[str, FloatArray] = {}
         offset = 0

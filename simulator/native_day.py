@@ -4,22 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, worlds_innermost
+from xbopt.core.arrays import FloatArray, IntArray, worlds_innermost
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments
 from xbopt.core.decisions.limits import Remaining
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import OrderSplit
-from xbopt.simulator.draws import DayDraws
+from xbopt.simulator.draws import DayDraws, DrawnLater
 from xbopt.simulator.kernel.blocks import room
 from xbopt.simulator.kernel.engine import Engine, native, threads
-from xbopt.simulator.kernel.window import opened, passed_on
+from xbopt.simulator.kernel.window import given_back, opened
 from xbopt.simulator.media import quality_of
 from xbopt.simulator.money import TERMS, MoneyBridge
-from xbopt.simulator.native_parameters import packed_market, packed_worlds
+from xbopt.simulator.native_parameters import PackedMarket, packed_limits, packed_market, packed_worlds
 from xbopt.simulator.outcome import DayOutcome
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.places import PlaceDay
@@ -39,10 +41,13 @@ class _Layout:
     rows: int
     places: tuple[tuple[str, int, int, tuple[int, ...]], ...]
 
-    def views(self, block: FloatArray) -> Arrays:
-        """The arrays by name, each with its worlds first and innermost in memory."""
+    def views(self, block: FloatArray | None) -> Arrays:
+        """The arrays by name, each with its worlds first and innermost in memory; none of no block."""
+        if block is None:
+            return {}
         worlds = block.shape[1]
-        return {name: block[start:end].reshape(*shape, worlds).T for name, start, end, shape in self.places}
+        places = _strided(self, worlds)
+        return {name: np.ndarray(shape, np.float64, block, offset, strides) for name, shape, offset, strides in places}
 
 
 @lru_cache(maxsize=64)
@@ -56,34 +61,68 @@ def _layout(listed: tuple[tuple[str, str], ...], sizes: tuple[tuple[str, int], .
     return _Layout(rows=row, places=tuple(places))
 
 
+@lru_cache(maxsize=256)
+def _strided(layout: _Layout, worlds: int) -> tuple[tuple[str, tuple[int, ...], int, tuple[int, ...]], ...]:
+    """Name, shape, offset and strides of the arrays of a block of so many worlds."""
+    row, found = 8 * worlds, list[tuple[str, tuple[int, ...], int, tuple[int, ...]]]()
+    for name, start, _, reverse in layout.places:
+        lengths = tuple(reversed(reverse))
+        steps = tuple(row * prod(lengths[:axis]) for axis in range(len(lengths)))
+        found.append((name, (worlds, *lengths), start * row, (8, *steps)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A day that was played: the next morning, what it brought, and what was asked for besides."""
+
+    evening: Arrays
+    outcome: Arrays
+    channels: Arrays
+    details: Arrays
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
-    """What came with the day by channel; details are worked out by playing the day again.
+    """What came by channel, and who ordered: written with the day, or worked out by playing it again.
 
     Attributes:
-        by_visits, by_orders: By channel ``(B, R, S, C)``.
+        channels: What came by channel, where it was written.
         organic_traffic: The worlds' own multiplier.
         window: This morning's window of exposures.
         play: Plays the day.
+        packed: The market, which remembers that somebody asked what came by channel: whoever asks once asks every
+            day, so from then on it is written with the day.
     """
 
-    by_visits: FloatArray
-    by_orders: FloatArray
+    channels: Arrays
     organic_traffic: FloatArray
     window: FloatArray
-    play: Callable[..., tuple[Arrays, Arrays, Arrays]]
+    play: Callable[..., _Played | None]
+    packed: PackedMarket
 
     def visits(self) -> FloatArray:
         """Expected visits by channel ``(B, R, S, C)``."""
-        return self.by_visits
+        return self._by_channel()["channel_visits"]
 
     def orders(self) -> FloatArray:
         """Orders by channel ``(B, R, S, C)``."""
-        return self.by_orders
+        return self._by_channel()["channel_orders"]
+
+    def _by_channel(self) -> Arrays:
+        if not self.channels:
+            self.packed.wishes.add("channels")
+            self.channels.update(self._again(detailed=False).channels)
+        return self.channels
+
+    def _again(self, *, detailed: bool) -> _Played:
+        played = self.play(opened(self.window.copy())[0], detailed=detailed)
+        assert played is not None, "a day that was played is feasible"
+        return played
 
     def details(self) -> tuple[OrderSplit, FloatArray]:
         """Who ordered, and contact ``(B, R, S)``."""
-        _, _, found = self.play(opened(self.window.copy()), detailed=True)
+        found = self._again(detailed=True).details
         split = OrderSplit(
             quality_visits=found["quality_visits"],
             quality_people=found["quality_people"],
@@ -103,19 +142,72 @@ def play_natively(
     world: WorldParameters,
     state: MarketState,
     feasible: Decision,
-    adjustments: Adjustments,
+    adjustments: Adjustments | None,
     draws: DayDraws | None,
-) -> tuple[DayOutcome, MarketState]:
-    """Play a feasible decision; arguments as in ``play_day``."""
-    play = partial(_play, engine, market, world, state, feasible, draws)
-    window = opened(state.window)
-    evening, outcome, _ = play(window)
-    day = _outcome(market, world, state, feasible, adjustments, outcome, play)
-    return day, _state(state.day + 1, evening, passed_on(window))
+) -> tuple[DayOutcome, MarketState] | None:
+    """Play a decision.
+
+    Args:
+        engine: The native engine.
+        market: As in ``play_day``, like the other arguments that it has too.
+        world: What differs by world.
+        state: This morning.
+        feasible: What is to be done.
+        draws: The day's random numbers; None in expected mode.
+        adjustments: What the projection of the decision changed. Without them the decision has yet to be projected,
+            and is played only where it keeps all limits as it stands.
+
+    Returns:
+        What the day brought and the next morning; None where the decision has to be projected first.
+    """
+    module = native()
+    assert module is not None, "chosen only where it is there"
+    limits: FloatArray | None = None
+    if adjustments is None:
+        if not _fits(market, state, feasible):
+            return None
+        limits, adjustments = packed_limits(market), _nothing_changed(len(state.stock))
+    packed = packed_market(module, market)
+    play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
+    window, passed_on = opened(state.window)
+    played = play(window, limits=limits)
+    if played is None:
+        given_back(passed_on)
+        return None
+    day = _outcome(market, world, state, feasible, adjustments, packed, played, play)
+    return day, _state(state.day + 1, played.evening, passed_on)
+
+
+def _fits(market: MarketParameters, state: MarketState, decision: Decision) -> bool:
+    """Whether a decision has the shapes and types that the kernel reads, with what may still be spent."""
+    worlds, (regions, segments, channels, parts) = len(state.stock), market.shape
+    left = state.remaining
+    return (
+        decision.spend_base.shape == (worlds, regions, segments, channels)
+        and decision.daypart_weights.shape == (worlds, regions, channels, parts)
+        and decision.discount_frac.shape == decision.mechanic.shape == (worlds, regions, segments)
+        and decision.spend_base.dtype == decision.daypart_weights.dtype == decision.discount_frac.dtype == np.float64
+        and decision.mechanic.dtype == np.int64
+        and left.budget_base.shape == (worlds,)
+        and left.region_base.shape == (worlds, regions)
+        and left.channel_base.shape == (worlds, channels)
+    )
+
+
+@lru_cache(maxsize=64)
+def _nothing_changed(worlds: int) -> Adjustments:
+    """The adjustments of a decision that keeps all limits."""
+    nothing = np.zeros(worlds)
+    nothing.flags.writeable = False
+    return Adjustments(
+        cut_base=nothing, raised_base=nothing, unmet_base=nothing, discounts_cut=nothing, dayparts_mended=nothing
+    )
 
 
 def _play(
+    module: ModuleType,
     engine: Engine,
+    packed: PackedMarket,
     market: MarketParameters,
     world: WorldParameters,
     state: MarketState,
@@ -123,32 +215,37 @@ def _play(
     draws: DayDraws | None,
     window: FloatArray,
     *,
+    limits: FloatArray | None = None,
     detailed: bool = False,
-) -> tuple[Arrays, Arrays, Arrays]:
-    """The next morning, what the day brought, and its details where they are asked for."""
-    module = native()
-    assert module is not None, "chosen only where it is there"
-    packed, worlds = packed_market(module, market), len(state.stock)
-    sizes = tuple(packed.sizes.items())
-    listed = (module.STATE_FIELDS, module.OUTCOME_FIELDS, module.DETAIL_FIELDS if detailed else ())
+) -> _Played | None:
+    """Play the day, with what is asked for besides; None where the decision does not keep the limits."""
+    worlds, sizes = len(state.stock), packed.axes
+    none: tuple[tuple[str, str], ...] = ()
+    listed = (
+        module.STATE_FIELDS,
+        module.OUTCOME_FIELDS,
+        module.CHANNEL_FIELDS if "channels" in packed.wishes else none,
+        module.DETAIL_FIELDS if detailed else none,
+    )
     layouts = [_layout(fields, sizes) for fields in listed]
-    evening, outcome, details = (room(layout.rows, worlds) for layout in layouts)
-    module.play(
+    blocks = [room(layout.rows, worlds) if layout.rows else None for layout in layouts]
+    played = module.play(
         engine.level,
         packed.handle,
         packed_worlds(module, packed, market, world),
+        limits,
         _state_arrays(state),
         window,
         _decision_arrays(feasible),
-        () if draws is None else _draw_arrays(draws, packed.sizes),
-        evening,
-        outcome,
-        details if detailed else None,
+        _draw_arrays(draws, packed.sizes),
+        *blocks,
         state.day,
         worlds,
         threads(),
     )
-    return layouts[0].views(evening), layouts[1].views(outcome), layouts[2].views(details)
+    if not played:
+        return None
+    return _Played(*(layout.views(block) for layout, block in zip(layouts, blocks, strict=True)))
 
 
 def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:
@@ -180,17 +277,21 @@ def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:
     return tuple(map(worlds_innermost, ordered))
 
 
-def _decision_arrays(feasible: Decision) -> tuple[FloatArray, ...]:
+def _decision_arrays(feasible: Decision) -> tuple[FloatArray | IntArray, ...]:
+    """The decision in the order of the kernel's list; one world of each array stands for all that are its copies."""
+    floats = (feasible.spend_base, feasible.daypart_weights, feasible.discount_frac)
     return (
-        worlds_innermost(feasible.spend_base),
-        worlds_innermost(feasible.daypart_weights),
-        worlds_innermost(feasible.discount_frac),
-        np.asfortranarray(feasible.mechanic, dtype=np.float64),
+        *(np.asfortranarray(array if array.strides[0] else array[:1], dtype=np.float64) for array in floats),
+        np.asfortranarray(feasible.mechanic if feasible.mechanic.strides[0] else feasible.mechanic[:1], dtype=np.int64),
     )
 
 
-def _draw_arrays(draws: DayDraws, sizes: dict[str, int]) -> tuple[FloatArray, ...]:
-    """The day's random numbers in the order of the kernel's list."""
+def _draw_arrays(draws: DayDraws | None, sizes: dict[str, int]) -> tuple[Any, ...]:
+    """The day's random numbers in the order of the kernel's list, or the stream that it draws them from."""
+    if draws is None:
+        return ()
+    if isinstance(draws, DrawnLater):
+        return draws.stream
     z, cells = draws.normals, sizes["R"] * sizes["S"]
     ends = np.cumsum([cells * sizes["L"], cells, cells])
     names = ("fx", "competitor", "congestion", "sentiment", "media_price", "shock", "basket")
@@ -204,9 +305,11 @@ def _outcome(
     state: MarketState,
     feasible: Decision,
     adjustments: Adjustments,
-    arrays: Arrays,
-    play: Callable[..., tuple[Arrays, Arrays, Arrays]],
+    packed: PackedMarket,
+    played: _Played,
+    play: Callable[..., _Played | None],
 ) -> DayOutcome:
+    arrays = played.outcome
     money = MoneyBridge(**{term: arrays[_TERM_NAMES.get(term, term)] for term in TERMS})
     return DayOutcome(
         decision=feasible,
@@ -225,14 +328,17 @@ def _outcome(
             visits=arrays["expected_visits"],
             quality=quality_of(market.media, world),
             sharing=_Shared(
-                by_visits=arrays["channel_visits"],
-                by_orders=arrays["channel_orders"],
+                channels=played.channels,
                 organic_traffic=world.organic_traffic,
                 window=state.window,
                 play=play,
+                packed=packed,
             ),
         ),
-        ledger=Ledger(**{name: arrays[name] for name in ("bump", "borrowed", "switched", "repaid", "taken", "debt")}),
+        ledger=Ledger(
+            debt=played.evening["borrowed_orders"],
+            **{name: arrays[name] for name in ("bump", "borrowed", "switched", "repaid", "taken")},
+        ),
         satisfaction=state.satisfaction,
         delivery_days=arrays["delivery_days"],
         capped=arrays["capped"],
@@ -243,7 +349,7 @@ def _outcome(
 
 def _places(market: MarketParameters, money: MoneyBridge, arrays: Arrays) -> tuple[PlaceDay, ...]:
     """What each place took; the only one takes everything but media."""
-    nothing = np.zeros_like(money.media)
+    nothing = _nothing(money.media.shape)
     if len(market.places) == 1:
         terms = {term: getattr(money, term) for term in TERMS}
         return (PlaceDay(orders=arrays["orders"], money=MoneyBridge(**(terms | {"media": nothing}))),)
@@ -257,6 +363,12 @@ def _places(market: MarketParameters, money: MoneyBridge, arrays: Arrays) -> tup
         )
         for place in range(len(market.places))
     )
+
+
+@lru_cache(maxsize=64)
+def _nothing(shape: tuple[int, ...]) -> FloatArray:
+    """Zeros that nobody writes to."""
+    return np.broadcast_to(0.0, shape)
 
 
 def _state(day: int, arrays: Arrays, window: FloatArray) -> MarketState:

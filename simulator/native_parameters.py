@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.axes import BUCKETS
+from xbopt.core.decisions.limits import Limits
 from xbopt.simulator.fulfilment import return_rate
 from xbopt.simulator.media import bid_up_of
 from xbopt.simulator.outside import centring
@@ -31,10 +32,14 @@ class PackedMarket:
     Attributes:
         handle: The kernel's own copy.
         sizes: Length of each axis by its letter in ``fields.h``.
+        axes: The same as pairs.
+        wishes: What was asked for of earlier days, beyond what every day tells.
     """
 
     handle: object
     sizes: dict[str, int]
+    axes: tuple[tuple[str, int], ...]
+    wishes: set[str] = field(default_factory=set[str])
 
 
 class _Recent:
@@ -54,7 +59,7 @@ class _Recent:
         return found[1]
 
 
-_objects, _markets, _worlds = _Recent(), _Recent(), _Recent()
+_objects, _markets, _worlds, _limits = _Recent(), _Recent(), _Recent(), _Recent()
 
 
 def packed_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
@@ -63,7 +68,7 @@ def packed_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
 
 
 def _packed_parts(native: ModuleType, market: MarketParameters) -> PackedMarket:
-    parts = tuple(getattr(market, field.name) for field in fields(market) if field.name not in _NOT_READ)
+    parts = tuple(getattr(market, own.name) for own in fields(market) if own.name not in _NOT_READ)
     key = (*map(id, parts), market.scenario.segments)
     return _markets.get(key, parts, lambda: _pack_market(native, market))
 
@@ -72,6 +77,19 @@ def packed_worlds(native: ModuleType, packed: PackedMarket, market: MarketParame
     """What differs by world for the kernel, packed once for a market and its worlds."""
     parts = (packed, world)
     return _worlds.get((id(packed), id(world)), parts, lambda: _pack_worlds(native, packed, market, world))
+
+
+def packed_limits(market: MarketParameters) -> FloatArray:
+    """The limits as one row of numbers, in the order of ``limits.h``."""
+    limits = market.scenario.limits
+    return _limits.get(id(limits), limits, lambda: _pack_limits(limits))
+
+
+def _pack_limits(limits: Limits) -> FloatArray:
+    least = np.where(limits.locked, limits.lock_base, limits.minimum_base)
+    most = np.where(limits.locked, limits.lock_base, np.inf)
+    parts = (np.array(limits.daily_base), limits.maximum_base, least, most, limits.discount_ceiling)
+    return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts])
 
 
 _NOT_READ = ("scenario", "before", "shape")
@@ -115,7 +133,8 @@ def _pack_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
         | _people(market)
     )
     ordered = tuple(np.ascontiguousarray(arrays[name], dtype=np.float64) for name, _ in native.MARKET_FIELDS)
-    return PackedMarket(handle=native.market(tuple(sizes[letter] for letter in native.SIZES), ordered), sizes=sizes)
+    handle = native.market(tuple(sizes[letter] for letter in native.SIZES), ordered)
+    return PackedMarket(handle=handle, sizes=sizes, axes=tuple(sizes.items()))
 
 
 Arrays = dict[str, Any]

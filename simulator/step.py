@@ -54,11 +54,17 @@ def play_day(
         DecisionError: The decision has a wrong shape or holds a value that is no number.
         UsageError: An engine is asked for that is not there.
     """
-    feasible, adjustments = carried_out(market, state, decision)
     with playing_with(engine):
         who = chosen()
+    if who.name == "native" and every(market.shocks.available[state.day] > 0.0):
+        played = play_natively(who, market, world, state, decision, None, draws)
+        if played is not None:
+            return played
+    feasible, adjustments = carried_out(market, state, decision)
     if who.name == "native":
-        return play_natively(who, market, world, state, feasible, adjustments, draws)
+        played = play_natively(who, market, world, state, feasible, adjustments, draws)
+        assert played is not None, "a projected decision keeps all limits"
+        return played
     return _play_with_numpy(market, world, state, feasible, adjustments, draws)
 
 

@@ -5,6 +5,8 @@ from typing import TypeAlias
 from typing_extensions import Buffer, CapsuleType
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
+# Left key, right key, worlds, row of each slot, number of normals, day.
+Stream: TypeAlias = tuple[int, int, Buffer, Buffer, int, int]
 
 LEVELS: tuple[str, ...]
 SIZES: str
@@ -14,6 +16,7 @@ STATE_FIELDS: Fields
 DECISION_FIELDS: Fields
 DRAW_FIELDS: Fields
 OUTCOME_FIELDS: Fields
+CHANNEL_FIELDS: Fields
 DETAIL_FIELDS: Fields
 
 def block(size: int, /) -> Buffer: ...
@@ -23,28 +26,19 @@ def play(
     level: str,
     market: CapsuleType,
     worlds: CapsuleType,
+    limits: Buffer | None,
     state: tuple[Buffer, ...],
     window: Buffer,
     decision: tuple[Buffer, ...],
-    draws: tuple[Buffer, ...],
+    draws: tuple[Buffer, ...] | Stream,
     evening: Buffer,
     outcome: Buffer,
+    channels: Buffer | None,
     details: Buffer | None,
     day: int,
     count: int,
     threads: int,
     /,
-) -> None: ...
-def draw(
-    level: str,
-    left_key: int,
-    right_key: int,
-    worlds: Buffer,
-    order: Buffer,
-    out: Buffer,
-    normals: int,
-    day: int,
-    threads: int,
-    /,
-) -> None: ...
+) -> bool: ...
+def draw(level: str, stream: Stream, out: Buffer, threads: int, /) -> None: ...
 def evaluate(level: str, function: str, x: Buffer, y: Buffer, out: Buffer, /) -> None: ...

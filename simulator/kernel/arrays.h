@@ -19,7 +19,7 @@ struct field {
 static const struct field MARKET_LIST[] = {MARKET_FIELDS(X)}, WORLD_LIST[] = {WORLD_FIELDS(X)};
 static const struct field STATE_LIST[] = {STATE_FIELDS(X)}, DECISION_LIST[] = {DECISION_FIELDS(X)};
 static const struct field DRAW_LIST[] = {DRAW_FIELDS(X)}, OUTCOME_LIST[] = {OUTCOME_FIELDS(X)};
-static const struct field DETAIL_LIST[] = {DETAIL_FIELDS(X)};
+static const struct field CHANNEL_LIST[] = {CHANNEL_FIELDS(X)}, DETAIL_LIST[] = {DETAIL_FIELDS(X)};
 #undef X
 #define LENGTH(list) ((int)(sizeof(list) / sizeof((list)[0])))
 _Static_assert(LENGTH(MARKET_LIST) <= MOST_VIEWS, "a call holds all arrays of a market");

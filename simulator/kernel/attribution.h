@@ -18,8 +18,8 @@ static void attribute(const struct region *g, const struct cell *cell, int s)
         EACH(w, n) each[w] = orders[w] * ready[w] / (visits[w] > 0.0 ? visits[w] : 1.0);
     }
     for (int c = 0; c < C; ++c) {
-        double *visits = AT(d->evening.channel_visits, g, cell_at2(m, r, s, c));
-        double *orders = AT(d->evening.channel_orders, g, cell_at2(m, r, s, c));
+        double *visits = AT(d->channels.channel_visits, g, cell_at2(m, r, s, c));
+        double *orders = AT(d->channels.channel_orders, g, cell_at2(m, r, s, c));
         const double *quality = of_worlds(&d->worlds.quality, g, c, 0, 0, room), *seen = cell->channel[c];
         double reach[BUCKETS];
         memcpy(reach, m->reach + c * BUCKETS, sizeof reach);
@@ -49,8 +49,8 @@ static void attribute(const struct region *g, const struct cell *cell, int s)
             bought[w] = 0.25 * (first[w] + second[w]) * brought;
         }
         for (int i = 0; i < 2; ++i) {
-            double *visits = AT(d->evening.channel_visits, g, cell_at2(m, r, s, pair[i]));
-            double *orders = AT(d->evening.channel_orders, g, cell_at2(m, r, s, pair[i]));
+            double *visits = AT(d->channels.channel_visits, g, cell_at2(m, r, s, pair[i]));
+            double *orders = AT(d->channels.channel_orders, g, cell_at2(m, r, s, pair[i]));
             EACH(w, n) {
                 visits[w] += shared[w];
                 orders[w] += bought[w];
@@ -74,7 +74,7 @@ static void report(const struct region *g, struct cell *cell, int s)
     const double *owed = AT(d->morning.borrowed_orders, g, entry), *repaid = AT(to->repaid, g, entry);
     const double switched_frac = *m->switched_frac;
     double *bump = AT(to->bump, g, entry), *borrowed = AT(to->borrowed, g, entry);
-    double *switched = AT(to->switched, g, entry), *debt = AT(to->debt, g, entry);
+    double *switched = AT(to->switched, g, entry);
     double *known = AT(to->known_customers, g, entry);
     double *evening = AT(to->borrowed_orders, g, entry);
     const double *fresh = AT(d->morning.customers, g, cell_at2(m, r, s, 1 + NEW));
@@ -86,7 +86,7 @@ static void report(const struct region *g, struct cell *cell, int s)
         bump[w] = cell->bump[w] * served;
         borrowed[w] = cell->borrowed[w] * served;
         switched[w] = switched_frac * cell->bump[w] * served;
-        debt[w] = evening[w] = most(owed[w] - repaid[w], 0.0) + borrowed[w];
+        evening[w] = most(owed[w] - repaid[w], 0.0) + borrowed[w];
         known[w] = fresh[w] + active[w] + quiet[w];
         cell->by_discount[0][w] = (1.0 - least(cell->ratio_prospect[w], 1.0)) / cell->keep_prospect[w];
         cell->by_discount[1][w] = (1.0 - least(cell->ratio_known[w], 1.0)) / cell->keep_known[w];

@@ -44,14 +44,17 @@ static void *new_memory(size_t bytes)
 
 static void *take_spare(Py_ssize_t bytes, Py_ssize_t *room)
 {
+    int best = -1; /* the smallest that is large enough: a day's blocks are of several sizes, and each needs its own */
     for (int i = 0; i < KEPT_BLOCKS; ++i)
-        if (spare[i].memory && spare[i].room >= bytes && spare[i].room <= bytes + bytes / 4) {
-            void *memory = spare[i].memory;
-            *room = spare[i].room;
-            spare[i].memory = NULL;
-            return memory;
-        }
-    return NULL;
+        if (spare[i].memory && spare[i].room >= bytes && spare[i].room <= bytes + bytes / 4
+            && (best < 0 || spare[i].room < spare[best].room))
+            best = i;
+    if (best < 0)
+        return NULL;
+    void *memory = spare[best].memory;
+    *room = spare[best].room;
+    spare[best].memory = NULL;
+    return memory;
 }
 
 static void free_block(PyObject *object)
@@ -59,10 +62,16 @@ static void free_block(PyObject *object)
     struct block *block = (struct block *)(void *)object;
     static int oldest;
     if (block->memory && block->room <= LARGEST_KEPT) {
-        free(spare[oldest].memory);
-        spare[oldest].memory = block->memory;
-        spare[oldest].room = block->room;
-        oldest = (oldest + 1) % KEPT_BLOCKS;
+        int place = 0;
+        while (place < KEPT_BLOCKS && spare[place].memory)
+            ++place;
+        if (place == KEPT_BLOCKS) {
+            place = oldest;
+            oldest = (oldest + 1) % KEPT_BLOCKS;
+        }
+        free(spare[place].memory);
+        spare[place].memory = block->memory;
+        spare[place].room = block->room;
     } else
         free(block->memory);
     PyTypeObject *type = Py_TYPE(object);

@@ -4,6 +4,7 @@
 #define XBOPT_CHUNK_H
 
 #include "attribution.h"
+#include "philox.h"
 
 /* Cut the room of a chunk from one block; returns its size in bytes. ``block`` may be left out. */
 static size_t lay_out(const struct sizes *size, struct room *room, struct cell *cells, char *block)
@@ -26,6 +27,7 @@ static size_t lay_out(const struct sizes *size, struct room *room, struct cell *
     TAKE(room->effect, size->C);
     TAKE(room->buyers, size->G * KNOWN);
     TAKE(room->places, size->Q * BUCKETS);
+    TAKE(room->drawn, 2 * size->K + 4 * size->R + (5 + size->L) * size->R * size->S);
     for (int s = 0; s < size->S; ++s) {
         lanes *channel = NULL, *both = NULL;
         TAKE(channel, size->C);
@@ -53,7 +55,7 @@ static void next_rates(struct region *g)
             EACH(w, n) next[w] = keep * now[w] + shock;
             continue;
         }
-        const double *z = AT(d->morning.z_fx, g, k), *u = AT(d->morning.u_jump, g, k);
+        const double *z = DRAWN(z_fx, g, k), *u = DRAWN(u_jump, g, k);
         EACH(w, n) {
             double jumps = (u[w] > up ? 1.0 : 0.0) - (u[w] < down ? 1.0 : 0.0);
             next[w] = keep * now[w] + sd * z[w] + jump * jumps + shift + shock;
@@ -80,11 +82,11 @@ static void next_outside(const struct region *g)
     const ptrdiff_t day = (ptrdiff_t)d->number * m->size.R + r;
     const int drawn = d->sampled;
     next_deviation(g, AT(d->morning.competitor_log, g, r), AT(d->evening.competitor_log, g, r), m->competitor_keep[r],
-                   m->competitor_noise[r], drawn ? AT(d->morning.z_competitor, g, r) : NULL, 0.0);
+                   m->competitor_noise[r], drawn ? DRAWN(z_competitor, g, r) : NULL, 0.0);
     next_deviation(g, AT(d->morning.congestion_log, g, r), AT(d->evening.congestion_log, g, r), m->congestion_keep[r],
-                   m->congestion_noise[r], drawn ? AT(d->morning.z_congestion, g, r) : NULL, -m->congestion_shift[day]);
+                   m->congestion_noise[r], drawn ? DRAWN(z_congestion, g, r) : NULL, -m->congestion_shift[day]);
     next_deviation(g, AT(d->morning.media_price_log, g, r), AT(d->evening.media_price_log, g, r), *m->media_price_keep,
-                   *m->media_price_noise, drawn ? AT(d->morning.z_media_price, g, r) : NULL,
+                   *m->media_price_noise, drawn ? DRAWN(z_media_price, g, r) : NULL,
                    m->media_price_shift[d->number]);
     lanes mood;
     fill(mood, 0.0, n);
@@ -95,7 +97,7 @@ static void next_outside(const struct region *g)
     }
     const double start = m->sentiment_start[r], keep = m->sentiment_keep[r], shock = m->sentiment_shock[day];
     const double noise = drawn ? m->sentiment_noise[r] : 0.0;
-    const double *now = AT(d->morning.sentiment, g, r), *z = drawn ? AT(d->morning.z_sentiment, g, r) : now;
+    const double *now = AT(d->morning.sentiment, g, r), *z = drawn ? DRAWN(z_sentiment, g, r) : now;
     double *next = AT(d->evening.sentiment, g, r);
     EACH(w, n) {
         double level = start + mood[w] / S;
@@ -129,6 +131,24 @@ static void open_region(struct region *g)
     }
 }
 
+/* Bring a part of what the next region needs nearer, while this one is worked on: its rows lie too far apart for the
+ * processor to see them coming. Part s of S of it; after the last region, of the first one of the next chunk. */
+static void fetch_ahead(const struct region *g, int s)
+{
+    const struct day *d = g->day;
+    const int R = g->market->size.R, S = g->market->size.S, next = g->r + 1 < R ? g->r + 1 : 0;
+    const ptrdiff_t first = next ? g->first : g->first + g->n;
+    const int n = (int)(d->count - first < g->n ? d->count - first : g->n);
+    for (int i = 0; i < d->arrays; ++i) {
+        const struct by_region *of = d->by_region + i;
+        for (int row = s; row < of->rows; row += S) {
+            const double *at = of->at + (next + (ptrdiff_t)R * row) * d->count + first;
+            for (const double *end = at + n; at < end; at += 8)
+                __builtin_prefetch(at, 0, 2);
+        }
+    }
+}
+
 static void play_region(struct region *g)
 {
     const struct market *m = g->market;
@@ -137,6 +157,7 @@ static void play_region(struct region *g)
     open_region(g);
     dayparts(g);
     for (int s = 0; s < S; ++s) {
+        fetch_ahead(g, s);
         play_media(g, cells + s, s);
         price_cell(g, cells + s, s);
         expect_demand(g, cells + s, s);
@@ -153,7 +174,8 @@ static void play_region(struct region *g)
         report(g, cells + s, s);
         move_customers(g, cells + s, s);
         remember(g, cells + s, s);
-        attribute(g, cells + s, s);
+        if (g->day->channels.channel_visits)
+            attribute(g, cells + s, s);
         if (g->day->details.contact_kept)
             detail(g, cells + s, s);
     }
@@ -163,12 +185,30 @@ static void play_region(struct region *g)
     EACH(w, n) tonight[w] = most(left[w] - g->spent[w], 0.0);
 }
 
+/* The chunk's random numbers: those that came with the day, or drawn here, where they stay in the cache. */
+static void take_draws(struct region *g)
+{
+    const struct day *d = g->day;
+    const double **to = &g->draws.z_fx, *const *from = &d->draws.z_fx;
+    const int fields = (int)(sizeof g->draws / sizeof *to);
+    g->draw_step = d->count;
+    for (int i = 0; d->sampled && from[0] && i < fields; ++i)
+        to[i] = from[i] + g->first;
+    if (!d->sampled || from[0])
+        return;
+    g->draw_step = LANES;
+    draw_worlds(&d->stream, g->first, g->n, *g->room->drawn, LANES);
+    for (int i = 0; i < fields; ++i)
+        to[i] = g->room->drawn[d->draw_row[i]];
+}
+
 /* Play the day in worlds first..first+n-1. */
 static void play_worlds(const struct day *d, ptrdiff_t first, int n, struct room *room)
 {
     const struct market *m = d->market;
     struct region region = {.day = d, .market = m, .room = room, .first = first, .n = n}, *g = &region;
     fill(room->ones, 1.0, n);
+    take_draws(g);
     for (int k = 0; k < m->size.K; ++k) {
         const double *log = AT(d->morning.fx_log, g, k);
         double *rate = room->fx[k];

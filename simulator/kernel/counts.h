@@ -36,13 +36,13 @@ static void count(const struct region *g, struct cell *cell, int s)
         for (int l = 0; l < BUCKETS; ++l) {
             double *orders = cell->orders[l];
             EACH(w, n) wanted[w] = orders[w];
-            poisson_quantiles(AT(d->morning.u_orders, g, cell_at2(m, r, s, l)), wanted, orders, n);
+            poisson_quantiles(DRAWN(u_orders, g, cell_at2(m, r, s, l)), wanted, orders, n);
             EACH(w, n) drawn[w] += orders[w];
         }
-        poisson_quantiles(AT(d->morning.u_carts, g, entry), abandoned, cell->all_carts, n);
-        poisson_quantiles(AT(d->morning.u_browsing, g, entry), browsing, cell->all_visits, n);
+        poisson_quantiles(DRAWN(u_carts, g, entry), abandoned, cell->all_carts, n);
+        poisson_quantiles(DRAWN(u_browsing, g, entry), browsing, cell->all_visits, n);
         EACH(w, n) wanted[w] = cell->returned[w];
-        poisson_quantiles(AT(d->morning.u_returns, g, entry), wanted, cell->returned, n);
+        poisson_quantiles(DRAWN(u_returns, g, entry), wanted, cell->returned, n);
         EACH(w, n) {
             cell->all_carts[w] += drawn[w];
             cell->all_visits[w] += cell->all_carts[w];

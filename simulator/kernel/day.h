@@ -3,6 +3,7 @@
 #ifndef XBOPT_DAY_H
 #define XBOPT_DAY_H
 
+#include "draws.h"
 #include "fields.h"
 #include "lanes.h"
 
@@ -14,6 +15,12 @@ struct sizes {
     SIZES(X)
 #undef X
 };
+
+/* Numbers of a row of limits (limits.h). */
+static inline int limit_count(const struct sizes *size)
+{
+    return 1 + size->R * size->C + 2 * size->R * size->S * size->C + size->R * size->S;
+}
 
 struct market {
     struct sizes size;
@@ -34,9 +41,21 @@ struct factors {
 #undef X
 };
 
+struct decided {
+#define X(name, axes) struct factor name;
+    DECISION_FIELDS(X)
+#undef X
+};
+
 struct morning {
 #define X(name, axes) const double *name;
-    STATE_FIELDS(X) DECISION_FIELDS(X) DRAW_FIELDS(X)
+    STATE_FIELDS(X)
+#undef X
+};
+
+struct draws {
+#define X(name, axes) const double *name;
+    DRAW_FIELDS(X)
 #undef X
 };
 
@@ -46,23 +65,43 @@ struct evening {
 #undef X
 };
 
+struct channels {
+#define X(name, axes) double *name;
+    CHANNEL_FIELDS(X)
+#undef X
+};
+
 struct details {
 #define X(name, axes) double *name;
     DETAIL_FIELDS(X)
 #undef X
 };
 
+/* An array of which each region has so many rows, from its own on in steps of the number of regions. */
+struct by_region {
+    const double *at;
+    int rows;
+};
+enum { MOST_BY_REGION = 128 };
+
 /* One day of all worlds. */
 struct day {
     const struct market *market;
     struct factors worlds;
+    struct decided decided;
     struct morning morning;
+    struct draws draws;      /* NULL where they are drawn in passing, from the stream */
+    struct draw stream;
+    int draw_row[sizeof(struct draws) / sizeof(double *)]; /* first row of each field of them */
     struct evening evening;
-    struct details details; /* NULL where nobody asks */
-    double *window;  /* exposures of windowed channels by day, cell and world: today's to be written, then earlier ones */
+    struct channels channels; /* NULL where nobody asks, as the details are */
+    struct details details;
+    double *window;  /* exposures of windowed channels by day, cell and world: today's to be written, then earlier */
     ptrdiff_t count; /* worlds */
     int number;      /* the day, from 0 */
     int sampled;
+    struct by_region by_region[MOST_BY_REGION];
+    int arrays; /* of them */
 };
 
 /* Prices and levies of a group of customers: all, or prospects who may be offered less. */
@@ -78,6 +117,7 @@ struct cell {
     const struct offer *prospect; /* one of both */
     lanes basket, factor_price, landed_log, still_a_deal, borrowed_frac, now_price;
     lanes contact, readiness, by_stranger, noise;
+    lanes media_alike, quality_alike; /* what all buckets have of the two that follow */
     lanes by_media[BUCKETS], by_quality[BUCKETS], strangers[BUCKETS], quality_people[BUCKETS];
     lanes quality_visits[BUCKETS], visits[BUCKETS], carts[BUCKETS], people[BUCKETS], undiscounted[BUCKETS];
     lanes orders[BUCKETS], checkout_known, checkout_prospect, ratio_known, ratio_prospect;
@@ -97,6 +137,7 @@ struct room {
     lanes *delivery, *effect; /* of the region's dayparts by channel (C) */
     lanes *buyers;   /* by type and known bucket (G * 4) */
     lanes *places;   /* orders by place and bucket, and working room beside them (Q * 10) */
+    lanes *drawn;    /* the chunk's random numbers by row, where they are drawn in passing */
     struct cell *cells; /* the region's segments (S) */
 };
 
@@ -105,6 +146,8 @@ struct region {
     const struct day *day;
     const struct market *market;
     struct room *room;
+    struct draws draws; /* of the chunk's first world */
+    ptrdiff_t draw_step; /* from one entry of them to the next */
     ptrdiff_t first; /* first world of the chunk */
     int n, r;        /* worlds in the chunk; region */
     lanes season, local, seller_fx, charged, delivery_days, late, lost_share, spent;
@@ -112,6 +155,8 @@ struct region {
 
 /* The worlds of one entry of an array in the morning or evening; entries in the order of fields.h. */
 #define AT(array, region, entry) ((array) + (ptrdiff_t)(entry) * (region)->day->count + (region)->first)
+
+#define DRAWN(name, region, entry) ((region)->draws.name + (ptrdiff_t)(entry) * (region)->draw_step)
 
 /* Entries of arrays with regions, segments and one more axis. */
 INLINE int cell_at(const struct market *m, int r, int s) { return r + m->size.R * s; }
@@ -126,6 +171,15 @@ static inline const double *of_worlds(const struct factor *f, const struct regio
     if (*at == 1.0)
         return g->room->ones;
     fill(room, *at, g->n);
+    return room;
+}
+
+/* The worlds' entries of a decision; ``room`` holds them where all decide alike. */
+static inline const double *of_decision(const struct factor *f, const struct region *g, int entry, double *room)
+{
+    if (f->by_world)
+        return f->at + (ptrdiff_t)entry * g->day->count + g->first;
+    fill(room, f->at[entry], g->n);
     return room;
 }
 

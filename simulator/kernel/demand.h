@@ -24,7 +24,7 @@ static void level_of(const struct region *g, int s, double *level)
     if (!d->sampled)
         return;
     const double variance = *m->shock_variance, spread = __builtin_sqrt(variance);
-    const double *z = AT(d->morning.z_shock, g, cell_at(m, g->r, s));
+    const double *z = DRAWN(z_shock, g, cell_at(m, g->r, s));
     EACH(w, n) level[w] *= exp_of(spread * z[w] - 0.5 * variance);
 }
 

@@ -9,8 +9,7 @@
 struct draw {
     uint64_t key[2];
     const int64_t *worlds; /* global numbers (count) */
-    const int64_t *order;  /* position in the stream of each row (slots) */
-    double *out;           /* (slots, count) */
+    const int64_t *place;  /* row of each position in the stream (slots) */
     ptrdiff_t count;
     int slots, normals;    /* the first rows are turned into normals */
     uint64_t first;        /* counter of the day's first block */

@@ -63,8 +63,10 @@
     X(stock, "R") X(on_order, "RN") X(usual_demand, "R") X(in_transit, "RS") X(returning, "RS") \
     X(budget_left, "") X(region_left, "R") X(channel_left, "C")
 
-/* What is decided, and the day's random numbers; no random numbers play the expected mode. */
+/* What is decided: of every world, or of one that stands for all. */
 #define DECISION_FIELDS(X) X(spend, "RSC") X(daypart, "RCH") X(discount, "RS") X(mechanic, "RS")
+
+/* The day's random numbers, normals first; no random numbers play the expected mode. */
 #define DRAW_FIELDS(X) \
     X(z_fx, "K") X(z_competitor, "R") X(z_congestion, "R") X(z_sentiment, "R") X(z_media_price, "R") X(z_shock, "RS") \
     X(z_basket, "RS") X(u_jump, "K") X(u_orders, "RSL") X(u_carts, "RS") X(u_browsing, "RS") X(u_returns, "RS")
@@ -76,10 +78,11 @@
     X(gross_revenue, "RS") X(given_discount, "RS") X(tax, "RS") X(refunds, "RS") X(fx_effect, "RS") X(goods, "RS") \
     X(shipping, "RS") X(duty, "RS") X(payment_fees, "RS") X(platform_fees, "RS") X(return_handling, "RS") \
     X(media_spend, "RS") X(place_orders, "RSLO") X(place_money, "RSVO") \
-    X(bump, "RS") X(borrowed, "RS") X(switched, "RS") X(repaid, "RS") X(taken, "RS") X(debt, "RS") \
-    X(channel_visits, "RSC") X(channel_orders, "RSC") X(expected_visits, "RS")
+    X(bump, "RS") X(borrowed, "RS") X(switched, "RS") X(repaid, "RS") X(taken, "RS") X(expected_visits, "RS")
 
-/* Who a bucket's orders come from; written where it is asked for. */
+/* What came by channel, and who a bucket's orders come from; each written where it is asked for. */
+#define CHANNEL_FIELDS(X) X(channel_visits, "RSC") X(channel_orders, "RSC")
+
 #define DETAIL_FIELDS(X) \
     X(contact_kept, "RS") X(quality_visits, "RSL") X(quality_people, "RSL") X(strangers, "RSL") X(by_media, "RSL") \
     X(by_stranger, "RS") X(readiness, "RS") X(by_discount, "RSE")

@@ -5,14 +5,13 @@
 
 #include "day.h"
 
-struct draw;
-
 /* The same functions, compiled for one level; all give the same bits. */
 struct level {
     const char *name;
     size_t (*room_bytes)(const struct sizes *);
     void (*play)(const struct day *, ptrdiff_t first, int n, void *room);
-    void (*draw)(const struct draw *, ptrdiff_t first, int n, void *room);
+    void (*draw)(const struct draw *, ptrdiff_t first, int n, double *out, ptrdiff_t step);
+    int (*keeps)(const struct day *, const double *limits, ptrdiff_t first, int n);
     int (*evaluate)(const char *name, const double *x, const double *y, double *out, ptrdiff_t count);
 };
 

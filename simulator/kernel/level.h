@@ -1,7 +1,7 @@
 /* What each instruction level compiles: the same sources under other names. */
 
 #include "chunk.h"
-#include "philox.h"
+#include "limits.h"
 #include "kernel.h"
 
 static size_t room_bytes(const struct sizes *size)
@@ -17,11 +17,6 @@ static void play_chunk(const struct day *day, ptrdiff_t first, int n, void *memo
     room.cells = memory;
     lay_out(size, &room, room.cells, (char *)memory + sizeof(struct cell) * (size_t)size->S);
     play_worlds(day, first, n, &room);
-}
-
-static void draw_chunk(const struct draw *draw, ptrdiff_t first, int n, void *memory)
-{
-    draw_worlds(draw, first, n, memory);
 }
 
 /* A function of one or two arrays, for whoever checks it. */
@@ -52,5 +47,6 @@ static int evaluate(const char *name, const double *x, const double *y, double *
 }
 
 const struct level LEVEL = {
-    .name = LEVEL_NAME, .room_bytes = room_bytes, .play = play_chunk, .draw = draw_chunk, .evaluate = evaluate,
+    .name = LEVEL_NAME, .room_bytes = room_bytes, .play = play_chunk, .draw = draw_worlds, .keeps = keeps_limits,
+    .evaluate = evaluate,
 };

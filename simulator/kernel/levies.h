@@ -34,15 +34,17 @@ static struct rules rules_of(const struct region *g, int s)
     return rules;
 }
 
-/* Share of orders above a value of goods, and their share of the value. */
-static void shares_above(const double *value, const double *limit, double sd, double *orders, double *worth, int n)
+/* Share of orders above a value of goods, and their share of the value; of an item that is ``ratio`` times as dear. */
+static void shares_above(const double *value, const double *limit, const double *log_limit, double sd, double ratio,
+                         double *orders, double *worth, int n)
 {
     if (sd == 0.0) {
-        EACH(w, n) orders[w] = worth[w] = value[w] > limit[w] * (1.0 + 1e-12) ? 1.0 : 0.0;
+        EACH(w, n) orders[w] = worth[w] = value[w] > limit[w] / ratio * (1.0 + 1e-12) ? 1.0 : 0.0;
         return;
     }
+    const double dearer = log_of(ratio);
     EACH(w, n) {
-        double z = (log_of(most(limit[w], TINY)) - log_of(most(value[w], TINY))) / sd + sd / 2.0;
+        double z = (log_limit[w] - dearer) / sd + sd / 2.0;
         orders[w] = normal_cdf(-z);
         worth[w] = normal_cdf(sd - z);
     }
@@ -54,7 +56,7 @@ static void above_of(const struct region *g, const struct rules *rules, int s, c
 {
     const struct market *m = g->market;
     const int n = g->n;
-    lanes limit, own_limit, own, own_worth;
+    lanes limit, log_limit, own, own_worth;
     if (threshold <= 0.0) {
         fill(orders, 1.0, n);
         fill(worth, 1.0, n);
@@ -65,16 +67,17 @@ static void above_of(const struct region *g, const struct rules *rules, int s, c
         double amount = threshold * fx[w];
         limit[w] = counts != 0.0 ? most(amount - counts * g->charged[w], 0.0) : amount;
     }
+    if (rules->sd != 0.0)
+        EACH(w, n) log_limit[w] = log_of(most(limit[w], TINY)) - log_of(most(value[w], TINY));
     if (!rules->by_item) {
-        shares_above(value, limit, rules->sd, orders, worth, n);
+        shares_above(value, limit, log_limit, rules->sd, 1.0, orders, worth, n);
         return;
     }
     fill(orders, 0.0, n);
     fill(worth, 0.0, n);
     for (int i = 0; i < m->size.I; ++i) {
         const double ratio = m->item_price_ratio[i * m->size.S + s], share = m->item_share[i * m->size.S + s];
-        EACH(w, n) own_limit[w] = limit[w] / ratio;
-        shares_above(value, own_limit, rules->sd, own, own_worth, n);
+        shares_above(value, limit, log_limit, rules->sd, ratio, own, own_worth, n);
         EACH(w, n) {
             orders[w] += share * own[w];
             worth[w] += share * ratio * own_worth[w];

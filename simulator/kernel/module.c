@@ -4,7 +4,6 @@
 #include "blocks.h"
 #include "packs.h"
 #include "threads.h"
-#include "draws.h"
 
 static const struct level *const *levels(void)
 {
@@ -52,17 +51,110 @@ static double *hold_rows(struct views *views, PyObject *block, const struct fiel
     return at;
 }
 
+/* Hold what is decided: of so many worlds, or of one for all. */
+static int hold_decided(struct views *views, PyObject *tuple, const struct sizes *size, Py_ssize_t worlds,
+                        struct factor *to)
+{
+    for (int i = 0; i < LENGTH(DECISION_LIST); ++i, ++to) {
+        const Py_ssize_t numbers = entries(size, DECISION_LIST[i].axes);
+        to->at = hold(views, PyTuple_GetItem(tuple, i), -1, PyBUF_SIMPLE, DECISION_LIST[i].name);
+        if (!to->at)
+            return -1;
+        const Py_ssize_t bytes = views->view[views->count - 1].len;
+        to->by_world = worlds > 1 && bytes == worlds * numbers * 8;
+        if (!to->by_world && bytes != numbers * 8) {
+            PyErr_Format(PyExc_ValueError, "%s holds %zd bytes; %zd are wanted.", DECISION_LIST[i].name, bytes,
+                         worlds * numbers * 8);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Hold the stream that a day's random numbers are drawn from: two keys, worlds, places, number of normals, day. */
+static int hold_stream(struct views *views, PyObject *tuple, Py_ssize_t count, struct draw *to)
+{
+    PyObject *worlds, *place;
+    unsigned long long left, right;
+    int day;
+    if (!PyArg_ParseTuple(tuple, "KKOOii", &left, &right, &worlds, &place, &to->normals, &day))
+        return -1;
+    to->key[0] = left, to->key[1] = right;
+    if (!(to->worlds = hold(views, worlds, count, PyBUF_SIMPLE, "worlds")))
+        return -1;
+    to->count = views->view[views->count - 1].len / 8;
+    if (!(to->place = hold(views, place, -1, PyBUF_SIMPLE, "place")))
+        return -1;
+    to->slots = (int)(views->view[views->count - 1].len / 8);
+    to->first = (uint64_t)day * (uint64_t)((to->slots + 3) / 4);
+    for (int i = 0; i < to->slots; ++i)
+        if (to->place[i] < 0 || to->place[i] >= to->slots) {
+            PyErr_SetString(PyExc_ValueError, "place holds a row that is not there.");
+            return -1;
+        }
+    if (to->normals < 0 || to->normals > to->slots) {
+        PyErr_Format(PyExc_ValueError, "%d of %d rows cannot be normals.", to->normals, to->slots);
+        return -1;
+    }
+    return 0;
+}
+
+/* Hold the day's random numbers, or the stream that they are drawn from; none in expected mode. */
+static int hold_draws(struct views *views, PyObject *tuple, struct day *day)
+{
+    const struct sizes *size = &day->market->size;
+    const int fields = LENGTH(DRAW_LIST);
+    const Py_ssize_t given = PyTuple_Size(tuple);
+    day->sampled = given > 0;
+    if (given == 0 || given == fields)
+        return given ? hold_all(views, tuple, DRAW_LIST, fields, size, day->count, &day->draws.z_fx) : 0;
+    int rows = 0;
+    for (int i = 0; i < fields; ++i) {
+        day->draw_row[i] = rows;
+        rows += (int)entries(size, DRAW_LIST[i].axes);
+    }
+    if (hold_stream(views, tuple, day->count, &day->stream))
+        return -1;
+    if (day->stream.slots != rows) {
+        PyErr_Format(PyExc_ValueError, "The stream has %d slots; %d are wanted.", day->stream.slots, rows);
+        return -1;
+    }
+    return 0;
+}
+
+/* Note the arrays of a list that have rows by region. */
+static void note_by_region(struct day *day, const struct field *list, int length, const double *const *at)
+{
+    const struct sizes *size = &day->market->size;
+    for (int i = 0; i < length; ++i)
+        if (*list[i].axes == 'R' && at[i])
+            day->by_region[day->arrays++] = (struct by_region){
+                at[i], (int)(entries(size, list[i].axes) / size->R)};
+}
+
+/* Whether the decision keeps the limits in all worlds. */
+static int keeps(const struct level *level, const struct day *day, const double *limits)
+{
+    for (ptrdiff_t first = 0; first < day->count; first += LANES) {
+        const ptrdiff_t left = day->count - first;
+        if (!level->keeps(day, limits, first, (int)(left < LANES ? left : LANES)))
+            return 0;
+    }
+    return 1;
+}
+
 static PyObject *play(PyObject *module, PyObject *args)
 {
     const char *name;
-    PyObject *market_capsule, *world_capsule, *state, *window, *decision, *draws, *evening, *outcome, *details;
-    int number, threads, ok = 0;
+    PyObject *market_capsule, *world_capsule, *limits, *state, *window, *decision, *draws, *evening, *outcome;
+    PyObject *channels, *details;
+    int number, threads, ok = 0, kept = 1;
     Py_ssize_t count;
     struct views views = {.count = 0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "sOOO!OO!O!OOOini", &name, &market_capsule, &world_capsule, &PyTuple_Type, &state,
-                          &window, &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome, &details,
-                          &number, &count, &threads))
+    if (!PyArg_ParseTuple(args, "sOOOO!OO!O!OOOOini", &name, &market_capsule, &world_capsule, &limits, &PyTuple_Type,
+                          &state, &window, &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome,
+                          &channels, &details, &number, &count, &threads))
         return NULL;
     const struct level *level = level_named(name);
     const struct market *m = level ? PyCapsule_GetPointer(market_capsule, CAPSULES[MARKET]) : NULL;
@@ -72,70 +164,69 @@ static PyObject *play(PyObject *module, PyObject *args)
     if (number < 0 || number >= m->size.T || (w->count != 1 && w->count != count))
         return PyErr_Format(PyExc_ValueError, "Day %d of %zd worlds does not fit.", number, count);
     const struct sizes *size = &m->size;
-    struct day day = {.market = m, .worlds = w->factors, .count = count, .number = number,
-                      .sampled = PyTuple_Size(draws) > 0};
-    const double **from = &day.morning.fx_log;
+    struct day day = {.market = m, .worlds = w->factors, .count = count, .number = number};
+    const double **from = &day.morning.fx_log, *kept_by = NULL;
     double **to = &day.evening.fx_log;
-    const int states = LENGTH(STATE_LIST), decisions = LENGTH(DECISION_LIST);
+    const int states = LENGTH(STATE_LIST), outcomes = LENGTH(OUTCOME_LIST);
     if (hold_all(&views, state, STATE_LIST, states, size, count, from)
-        || hold_all(&views, decision, DECISION_LIST, decisions, size, count, from + states)
-        || (day.sampled
-            && hold_all(&views, draws, DRAW_LIST, LENGTH(DRAW_LIST), size, count, from + states + decisions)))
+        || hold_decided(&views, decision, size, count, &day.decided.spend) || hold_draws(&views, draws, &day))
         goto done;
     const Py_ssize_t exposures = count * size->R * size->S * size->W * size->A;
     if (!hold_rows(&views, evening, STATE_LIST, states, size, count, to)
-        || !hold_rows(&views, outcome, OUTCOME_LIST, LENGTH(OUTCOME_LIST), size, count, to + states)
+        || !hold_rows(&views, outcome, OUTCOME_LIST, outcomes, size, count, to + states)
+        || (channels != Py_None
+            && !hold_rows(&views, channels, CHANNEL_LIST, LENGTH(CHANNEL_LIST), size, count,
+                          &day.channels.channel_visits))
         || (details != Py_None
-            && !hold_rows(&views, details, DETAIL_LIST, LENGTH(DETAIL_LIST), size, count,
-                                  &day.details.contact_kept))
+            && !hold_rows(&views, details, DETAIL_LIST, LENGTH(DETAIL_LIST), size, count, &day.details.contact_kept))
+        || (limits != Py_None && !(kept_by = hold(&views, limits, limit_count(size), PyBUF_SIMPLE, "limits")))
         || !(day.window = hold(&views, window, exposures, PyBUF_WRITABLE, "window")))
         goto done;
+    note_by_region(&day, STATE_LIST, states, from);
+    note_by_region(&day, STATE_LIST, states, (const double *const *)to);
+    note_by_region(&day, OUTCOME_LIST, outcomes, (const double *const *)to + states);
+    day.by_region[day.arrays++] = (struct by_region){day.window, size->S * size->W * size->A};
     struct crew crew = {.work = play_some, .job = &day, .level = level, .count = count,
                         .room = level->room_bytes(size)};
     Py_BEGIN_ALLOW_THREADS
-    ok = work_on(&crew, threads);
+    kept = !kept_by || keeps(level, &day, kept_by);
+    ok = !kept || work_on(&crew, threads);
     Py_END_ALLOW_THREADS
     if (!ok)
         PyErr_NoMemory();
 done:
     release(&views);
-    return ok ? Py_NewRef(Py_None) : NULL;
+    return ok ? PyBool_FromLong(kept) : NULL;
 }
+
+/* Where a stream's numbers go. */
+struct drawing {
+    struct draw stream;
+    double *out;
+};
 
 static void draw_some(const void *job, const struct level *level, ptrdiff_t first, int n, void *room)
 {
-    level->draw(job, first, n, room);
+    const struct drawing *drawing = job;
+    (void)room;
+    level->draw(&drawing->stream, first, n, drawing->out + first, drawing->stream.count);
 }
 
 static PyObject *draw(PyObject *module, PyObject *args)
 {
     const char *name;
-    unsigned long long left, right;
-    PyObject *numbers, *order, *out;
-    int normals, day, threads, ok = 0;
+    PyObject *stream, *out;
+    int threads, ok = 0;
     struct views views = {.count = 0};
+    struct drawing job;
     (void)module;
-    if (!PyArg_ParseTuple(args, "sKKOOOiii", &name, &left, &right, &numbers, &order, &out, &normals, &day, &threads))
+    if (!PyArg_ParseTuple(args, "sO!Oi", &name, &PyTuple_Type, &stream, &out, &threads))
         return NULL;
     const struct level *level = level_named(name);
-    struct draw job = {.key = {left, right}, .normals = normals};
-    if (!level || !(job.worlds = hold(&views, numbers, -1, PyBUF_SIMPLE, "worlds")))
+    if (!level || hold_stream(&views, stream, -1, &job.stream)
+        || !(job.out = hold(&views, out, job.stream.count * job.stream.slots, PyBUF_WRITABLE, "out")))
         goto done;
-    job.count = views.view[0].len / 8;
-    if (!(job.order = hold(&views, order, -1, PyBUF_SIMPLE, "order")))
-        goto done;
-    job.slots = (int)(views.view[1].len / 8);
-    if (!(job.out = hold(&views, out, job.count * job.slots, PyBUF_WRITABLE, "out")))
-        goto done;
-    for (int i = 0; i < job.slots; ++i)
-        if (job.order[i] < 0 || job.order[i] >= job.slots) {
-            PyErr_SetString(PyExc_ValueError, "order holds a position outside the stream.");
-            goto done;
-        }
-    const int blocks = (job.slots + 3) / 4;
-    job.first = (uint64_t)day * (uint64_t)blocks;
-    struct crew crew = {.work = draw_some, .job = &job, .level = level, .count = job.count,
-                        .room = sizeof(lanes) * 4 * (size_t)blocks};
+    struct crew crew = {.work = draw_some, .job = &job, .level = level, .count = job.stream.count};
     Py_BEGIN_ALLOW_THREADS
     ok = work_on(&crew, threads);
     Py_END_ALLOW_THREADS
@@ -198,6 +289,7 @@ static int fill_module(PyObject *module)
         || add_fields(module, "DRAW_FIELDS", DRAW_LIST, LENGTH(DRAW_LIST)))
         return -1;
     return add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
+        || add_fields(module, "CHANNEL_FIELDS", CHANNEL_LIST, LENGTH(CHANNEL_LIST))
         || add_fields(module, "DETAIL_FIELDS", DETAIL_LIST, LENGTH(DETAIL_LIST)) ? -1 : 0;
 }
 
@@ -206,8 +298,10 @@ static PyMethodDef methods[] = {
     {"market", market, METH_VARARGS, "market(sizes, arrays): a market that days are played in."},
     {"worlds", worlds, METH_VARARGS, "worlds(market, arrays): what differs by world, for a market."},
     {"play", play, METH_VARARGS,
-     "play(level, market, worlds, state, window, decision, draws, evening, outcome, details, day, count, threads)"},
-    {"draw", draw, METH_VARARGS, "draw(level, left_key, right_key, worlds, order, out, normals, day, threads)"},
+     "play(level, market, worlds, limits, state, window, decision, draws, evening, outcome, channels, details, day, "
+     "count, threads): whether the decision keeps the limits, and the day was played."},
+    {"draw", draw, METH_VARARGS, "draw(level, stream, out, threads); a stream is (left key, right key, worlds, place, "
+     "normals, day)."},
     {"evaluate", evaluate, METH_VARARGS, "evaluate(level, function, x, y, out)"},
     {NULL, NULL, 0, NULL},
 };

@@ -14,7 +14,7 @@ static void draw_noise(const struct region *g, struct cell *cell, int s)
         return;
     }
     const double cv = g->market->basket_cv[g->r * g->market->size.S + s], square = cv * cv;
-    const double *z = AT(g->day->morning.z_basket, g, cell_at(g->market, g->r, s));
+    const double *z = DRAWN(z_basket, g, cell_at(g->market, g->r, s));
     EACH(w, n) {
         double variance = log1p_of(square / most(cell->shipped[w], 1.0));
         cell->noise[w] = exp_of(__builtin_sqrt(variance) * z[w] - 0.5 * variance);

@@ -23,26 +23,24 @@ INLINE void philox(uint64_t counter, uint64_t world, const uint64_t *key, uint64
     out[0] = a, out[1] = b, out[2] = c, out[3] = e;
 }
 
-/* Draw the day of worlds first..first+n-1. */
-static void draw_worlds(const struct draw *d, ptrdiff_t first, int n, lanes *block)
+/* Draw the day of worlds first..first+n-1 into rows that are ``step`` apart. */
+static void draw_worlds(const struct draw *d, ptrdiff_t first, int n, double *out, ptrdiff_t step)
 {
     const double to_open_unit = 1.0 - 0x1p-53;
-    for (int w = 0; w < n; ++w) {
-        const uint64_t world = (uint64_t)d->worlds[first + w];
-        for (int i = 0; i < (d->slots + 3) / 4; ++i) {
+    for (int slot = 0; slot < d->slots; slot += 4) {
+        const int in_block = d->slots - slot < 4 ? d->slots - slot : 4;
+        double *to[4];
+        for (int j = 0; j < in_block; ++j)
+            to[j] = out + d->place[slot + j] * step;
+        for (int w = 0; w < n; ++w) {
             uint64_t words[4];
-            philox(d->first + (uint64_t)i + 1, world, d->key, words);
-            for (int j = 0; j < 4; ++j) /* 52 random bits behind the exponent of [1, 2) */
-                block[4 * i + j][w] = from_bits((words[j] >> 12) | 0x3ff0000000000000u) - to_open_unit;
+            philox(d->first + (uint64_t)slot / 4 + 1, (uint64_t)d->worlds[first + w], d->key, words);
+            for (int j = 0; j < in_block; ++j) /* 52 random bits behind the exponent of [1, 2) */
+                to[j][w] = from_bits((words[j] >> 12) | 0x3ff0000000000000u) - to_open_unit;
         }
     }
-    for (int i = 0; i < d->slots; ++i) {
-        double *out = d->out + i * d->count + first;
-        if (i < d->normals)
-            normal_quantiles(block[d->order[i]], out, n);
-        else
-            memcpy(out, block[d->order[i]], sizeof(double) * (size_t)n);
-    }
+    for (int i = 0; i < d->normals; ++i)
+        normal_quantiles(out + i * step, out + i * step, n);
 }
 
 #endif

@@ -88,21 +88,37 @@ static void make_offers(const struct region *g, struct cell *cell, int s)
     const struct day *d = g->day;
     const struct market *m = g->market;
     const int n = g->n, entry = cell_at(m, g->r, s);
-    const double *discount = AT(d->morning.discount, g, entry), *mechanic = AT(d->morning.mechanic, g, entry);
     const double *first = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, 0));
     const double *becoming = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, PRICE_STAGE));
     const double *last = AT(d->morning.remembered_deal, g, cell_at2(m, g->r, s, STAGES - 1));
-    lanes pull, share;
+    lanes pull, share, own, appeal, basket, borrowing;
+    const double *discount = of_decision(&d->decided.discount, g, entry, own);
+    const struct factor *mechanic = &d->decided.mechanic;
+    const int64_t *kinds = (const void *)mechanic->at;
+    kinds += mechanic->by_world ? (ptrdiff_t)entry * d->count + g->first : entry;
     const double *forward = of_worlds(&d->worlds.pull_forward, g, 0, 0, 0, pull);
     struct offer *known = &cell->known, *prospect = &cell->own;
     uint64_t differ = 0;
-    for (int w = 0; w < n; ++w) {
-        int kind = (int)mechanic[w];
+    /* One mechanic is looked up once; several world by world. */
+    const int looked_up = mechanic->by_world ? n : 1;
+    for (int w = 0; w < looked_up; ++w) {
+        const int kind = (int)kinds[w];
         known->taken[w] = m->uptake[kind];
-        known->seen[w] = discount[w] * m->appeal[kind];
+        appeal[w] = m->appeal[kind];
         share[w] = m->prospect_share[kind];
-        cell->basket[w] = discount[w] > 0.0 ? m->mechanic_basket[kind] : 1.0;
-        cell->borrowed_frac[w] = least(*m->borrowed_frac * forward[w] * m->borrowing[kind], 1.0 - *m->switched_frac);
+        basket[w] = m->mechanic_basket[kind];
+        borrowing[w] = m->borrowing[kind];
+    }
+    if (looked_up < n) {
+        double *const alike[] = {known->taken, appeal, share, basket, borrowing};
+        for (int i = 0; i < 5; ++i)
+            fill(alike[i], *alike[i], n);
+    }
+    const double borrowed_frac = *m->borrowed_frac, rest = 1.0 - *m->switched_frac;
+    EACH(w, n) {
+        known->seen[w] = discount[w] * appeal[w];
+        cell->basket[w] = discount[w] > 0.0 ? basket[w] : 1.0;
+        cell->borrowed_frac[w] = least(borrowed_frac * forward[w] * borrowing[w], rest);
         differ |= (uint64_t)(share[w] != 1.0);
     }
     cell->prospect = differ ? prospect : known;

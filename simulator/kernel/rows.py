@@ -31,12 +31,16 @@ class NativeRows:
         if worlds.size and worlds.min() < 0:
             raise UsageError(f"worlds holds {int(worlds.min())}; world numbers are 0 or more.")
         self._level, self._key, self._normals = engine.level, stream_key(seed, name), normals
-        self._worlds, self._order = worlds.astype(np.int64), np.ascontiguousarray(order, dtype=np.int64)
+        self._worlds, self._place = worlds.astype(np.int64), np.argsort(order).astype(np.int64)
 
     def day(self, day: int) -> FloatArray:
         """The random numbers of a day ``(slots, B)``."""
         module = native()
         assert module is not None, "chosen only where it is there"
-        rows = room(self._order.size, self._worlds.size)
-        module.draw(self._level, *self._key, self._worlds, self._order, rows, self._normals, day, threads())
+        rows = room(self._place.size, self._worlds.size)
+        module.draw(self._level, self.stream(day), rows, threads())
         return rows
+
+    def stream(self, day: int) -> tuple[int, int, IntArray, IntArray, int, int]:
+        """The stream of a day, as the kernel draws from it."""
+        return (*self._key, self._worlds, self._place, self._normals, day)

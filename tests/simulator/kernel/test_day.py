@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.random_markets import documents
 from tests.worlds import Doc, document, scenario_of
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import DayDraws, MarketDraws
@@ -210,6 +210,61 @@ def test_arrays_of_a_wrong_size_are_refused(unsure_market: MarketParameters) -> 
     three = draw_worlds(unsure_market.scenario, seed=2, worlds=np.arange(3))
     with pytest.raises(ValueError, match="Day 0 of 2 worlds does not fit"):
         play_day(unsure_market, three, state, own_decisions(unsure_market, 2, 1)[0], None, engine="native")
+
+
+def test_what_all_decide_alike_and_what_is_drawn_in_passing_change_no_bit(unsure_market: MarketParameters) -> None:
+    """One decision for all worlds against a copy for each; the stream of random numbers against the numbers."""
+    numbers = np.arange(70)
+    world = draw_worlds(unsure_market.scenario, seed=2, worlds=numbers)
+    one = own_decisions(unsure_market, 1, 5)[0]
+    parts = {field.name: getattr(one, field.name) for field in fields(one)}
+    alike = Decision(**{name: np.broadcast_to(part, (70, *part.shape[1:])) for name, part in parts.items()})
+    found: set[bytes] = set()
+    with playing_with("native"):
+        state, draws = (
+            initial_state(unsure_market, 70, world),
+            MarketDraws(unsure_market.scenario, seed=1, worlds=numbers),
+        )
+        luck = draws.day(0)
+        plain = DayDraws(normals=luck.normals, jump=luck.jump, counts=luck.counts)
+        for decision in (alike, one.repeated(70)):
+            for drawn in (draws.day(0), plain):
+                found.add(bits([play_day(unsure_market, world, state, decision, drawn)]))
+    assert len(found) == 1
+
+
+@QUICK
+@given(st.integers(0, 2**32 - 1))
+def test_the_kernel_tells_which_decisions_the_projection_changes(unsure_market: MarketParameters, seed: int) -> None:
+    """Caps, minimums, locks and ceilings, each about as often kept as not, and kept to the last bit."""
+    rng, decision = np.random.default_rng(seed), own_decisions(unsure_market, 3, seed)[0]
+    spend, at_most, kept = decision.spend_base, np.max, rng.random(6) < 0.8
+
+    def cap(totals: FloatArray, keeps: bool) -> Any:
+        return at_most(totals, axis=0) if keeps else at_most(totals, axis=0) * 0.9
+
+    locked = rng.random(spend.shape[1:]) < 0.2
+    spend[:, locked] = spend[:1, locked]
+    limits = replace(
+        unsure_market.scenario.limits,
+        daily_base=float(cap(add_up(spend, 1, 2, 3), kept[0])),
+        region_cap_base=cap(add_up(spend, 2, 3), kept[1]),
+        channel_cap_base=cap(add_up(spend, 1, 2), kept[2]),
+        maximum_base=cap(add_up(spend, 2), kept[3]),
+        minimum_base=np.where(locked, 0.0, np.min(spend, axis=0)),
+        locked=locked,
+        lock_base=np.where(locked, spend[0] + (0.0 if kept[4] else 1.0), 0.0),
+        discount_ceiling=cap(decision.discount_frac, kept[5]),
+    )
+    market = replace(unsure_market, scenario=replace(unsure_market.scenario, limits=limits))
+    world, state = draw_worlds(market.scenario, seed=1, worlds=np.arange(3)), initial_state(market, 3)
+    found: dict[EngineName, dict[str, FloatArray]] = {}
+    both: tuple[EngineName, ...] = ("native", "numpy")
+    for engine in both:
+        outcome, _ = play_day(market, world, state, decision, None, engine=engine)
+        found[engine] = arrays(outcome.decision, "decision") | arrays(outcome.adjustments, "adjustments")
+    for name, array in found["numpy"].items():
+        np.testing.assert_array_equal(found["native"][name], array, err_msg=name)
 
 
 def nothing_drawn(market: MarketParameters, u: float) -> DayDraws:
