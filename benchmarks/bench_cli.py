@@ -3,7 +3,7 @@
 Prints wall and processor time of ``xbopt --help`` and ``xbopt simulate quickstart --runs 256``, best of several, each
 beside the start of a bare Python process in the same run. Bar: the simulation under 3 s.
 
-    python benchmarks/bench_cli.py [--repeats 5]
+    python -m benchmarks.bench_cli [--repeats 5]
 """
 
 import argparse
