@@ -65,7 +65,9 @@ class Line:
 def words_of(doc: str | None) -> argparse.ArgumentParser:
     """The parser of a script's words: its docstring explains it, and ``--tiny`` is among them."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiny", action="store_true", help="its whole code in seconds: measures nothing, no bar counts")
+    parser.add_argument(
+        "--tiny", action="store_true", help="its whole code in seconds: measures nothing, no bar counts"
+    )
     return parser
 
 

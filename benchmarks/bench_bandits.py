@@ -165,9 +165,7 @@ def main() -> int:
     return told(__file__, BARS, figures, tiny=tiny)
 
 
-def thompson_propensities(
-    bandit: LinThompson, context: np.ndarray, first: np.ndarray, rounds: int
-) -> dict[str, float]:
+def thompson_propensities(bandit: LinThompson, context: np.ndarray, first: np.ndarray, rounds: int) -> dict[str, float]:
     """Exact propensities against 10,000 Monte-Carlo draws of all scores, and the error against a fine grid."""
     mean = bandit.models.means(context)
     sd = 0.1 * np.sqrt(bandit.models.variances(context))

@@ -129,8 +129,8 @@ def main() -> int:
     began, false, delays = time.time(), 0, list[int]()
     since: int = options.from_day or market.scenario.days // 2
     for world in range(options.first, options.first + campaigns):
-        told, planned, spent = books(market, world, full=options.books == "full")
-        sums = day_sums(track(market, told, planned), seed=1000 + world)
+        days, planned, spent = books(market, world, full=options.books == "full")
+        sums = day_sums(track(market, days, planned), seed=1000 + world)
         granted = planned.spend_base.sum(axis=2)
         alarms = first_alarms(sums, granted, spent, market)
         false += "drift" in alarms or "pace" in alarms

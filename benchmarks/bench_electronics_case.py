@@ -1,7 +1,7 @@
 """Every figure that ``scenarios/electronics_case.yaml`` promises, with its bar; exit code 1 where one is missed.
 
-Run ``python -m benchmarks.bench_electronics_case [--tiny]``. 256 sampled worlds, seed 0, plus the same experiments in expected
-mode. The calibration's own sampled worlds have another seed.
+Run ``python -m benchmarks.bench_electronics_case [--tiny]``. 256 sampled worlds, seed 0, plus the same experiments in
+expected mode. The calibration's own sampled worlds have another seed.
 """
 
 import sys

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks.bars import Bar, told, words_of
@@ -23,7 +24,6 @@ from benchmarks.serving.bundles import (
 )
 from tests.service.conftest import Exported
 from tests.service.fuzz import mutated_bodies
-
 
 BARS = (
     Bar(name="answers of 500 and above", most=0.0),
@@ -81,10 +81,11 @@ def main() -> int:
         exported = Exported(policy, where, {}, path)
         port = free_port()
         store = f"sqlite:///{folder}/decisions.sqlite"
-        with running("-m", "xbopt", "serve", str(path), "--port", str(port), "--store", store, port=port) as process:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            figures = fuzz(connection, exported, bodies, process)
-            figures |= load(connection, json_of(request_of(policy, where)), minutes, process)
+        serve = ("-m", "xbopt", "serve", str(path), "--port", str(port), "--store", store)
+        connection = closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60))
+        with running(*serve, port=port) as process, connection as asking:
+            figures = fuzz(asking, exported, bodies, process)
+            figures |= load(asking, json_of(request_of(policy, where)), minutes, process)
     return told(__file__, BARS, figures, tiny=asked.tiny)
 
 

@@ -75,7 +75,7 @@ def play_stopping(problem: Problem, *, seed: int) -> Played:
 
 def main() -> int:
     tiny = words_of(__doc__).parse_args().tiny
-    customers, seeds = (2000, 1) if tiny else (CUSTOMERS, SEEDS)
+    customers, seeds = (300, 1) if tiny else (CUSTOMERS, SEEDS)
     print(f"{'seed':<6}{'bandit':>9}{'expected':>10}{'spent':>8}{'stopping':>10}{'seconds':>9}")
     shares: list[float] = []
     stopping: list[float] = []

@@ -1,6 +1,7 @@
 """How much of the way to a planner that knows everything a trained bandit goes.
 
-Run ``python -m benchmarks.bench_market_bandits [SCENARIO] [AGENT] [MINUTES] [ORACLE_WORLDS] [--tiny]``. Trains the agent, plays it,
+Run ``python -m benchmarks.bench_market_bandits [SCENARIO] [AGENT] [MINUTES] [ORACLE_WORLDS] [--tiny]``. Trains
+the agent, plays it,
 the uniform plan, the planner and the re-planner in 256 worlds that neither training nor the choice of the best policy
 has seen, and plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps
 such plans).

@@ -41,7 +41,11 @@ BARS = (
     *(Bar(name=f"{kind}: width over reference", most=1.05) for kind in KINDS if kind != POOR),
     *(Bar(name=f"{kind}: answered", least=0.95) for kind in KINDS if kind != POOR),
     Bar(name=f"{POOR}: holds where answered", least=0.93),
-    *(Bar(name=f"{steps} days, {name}: holds", least=0.93) for steps in SEQUENTIAL_BARS for name in ("dr", "recommended")),
+    *(
+        Bar(name=f"{steps} days, {name}: holds", least=0.93)
+        for steps in SEQUENTIAL_BARS
+        for name in ("dr", "recommended")
+    ),
     *(
         Bar(name=f"{steps} days, {name}: width over value", most=most)
         for steps, most in SEQUENTIAL_BARS.items()

@@ -39,7 +39,10 @@ from xbopt.studies.simulate import simulate
 
 WEEK = ["horizon.days=7", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 EXPLORATION, CONFIDENCE, TOO_FEW = 0.5, 0.95, 0.005
-BARS = tuple(Bar(name=f"{name}: intervals that hold over the fewest of honest ones", least=1.0) for name in ("replan", "more", "moved"))
+BARS = tuple(
+    Bar(name=f"{name}: intervals that hold over the fewest of honest ones", least=1.0)
+    for name in ("replan", "more", "moved")
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The planner's bars: time, certificate, exact totals, any money, never worse than the scenario's own plan.
 
-``python -m benchmarks.bench_planner [--tiny]`` prints a line a figure. Daily cells of us_eu_launch take a minute or two.
+``python -m benchmarks.bench_planner [--tiny]`` prints a line a figure. Daily cells of us_eu_launch take minutes.
 """
 
 import sys

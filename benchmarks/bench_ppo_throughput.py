@@ -30,7 +30,10 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 WIDE, NARROW = 256, 8
-BARS = (Bar(name="frames, native over DummyVecEnv", least=6.0), Bar(name="frames, native over SubprocVecEnv", least=6.0))
+BARS = (
+    Bar(name="frames, native over DummyVecEnv", least=6.0),
+    Bar(name="frames, native over SubprocVecEnv", least=6.0),
+)
 HELD_OUT, HELD_OUT_WORLDS = 2**41, 256
 SETTINGS = CampaignSettings(encoding="continuous", relative_to_anchor=True)
 

@@ -1,6 +1,7 @@
 """How often intervals of price elasticities and promotions hold the truth, on simulated shops.
 
-Run ``python -m benchmarks.bench_prices [SHOPS] [--tiny]``; 200 shops a case where left out. Each line is one kind of shop: the
+Run ``python -m benchmarks.bench_prices [SHOPS] [--tiny]``; 200 shops a case where left out. Each line is one kind of
+shop: the
 mean estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of
 the posterior holds the truth, how often the data said anything, how often they did and the interval misses, and the
 naive figure.

@@ -1,6 +1,7 @@
 """The planner against 200 random restarts of projected gradient ascent, in five small markets with thresholds.
 
-``python -m benchmarks.bench_s_curves [--tiny]`` prints a line a market. The rival climbs in expected mode from random splits of
+``python -m benchmarks.bench_s_curves [--tiny]`` prints a line a market. The rival
+climbs in expected mode from random splits of
 random parts of the budget, all restarts side by side; it knows the same blocks of days, and gives no discounts.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 from benchmarks.bars import Bar, told, words_of
 from tests.agents.planner.test_search import threshold_market
 from xbopt.agents.planner.blocks import split_horizon
-from xbopt.agents.planner.campaign import plan_campaign
+from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.moves import level_gains
@@ -38,15 +39,15 @@ def projected(money: FloatArray, budget: float) -> FloatArray:
     return np.where(over[:, None], np.maximum(money - shift, 0.0), kept)
 
 
-def rival(seed: int, budget: float, restarts: int, steps: int) -> tuple[float, float]:
+def rival(plan: CampaignPlan, seed: int, budget: float, restarts: int, steps: int) -> tuple[float, float]:
     """The best value of all restarts, and the processor time that they took."""
     began = time.process_time()
     market = threshold_market(seed, budget=budget)
     expected, blocks = ExpectedMarket(market, goal_named("reward")), split_horizon(market, "week")
     shape, rng = blocks.level_days.shape, np.random.default_rng(seed)
     size = int(np.prod(shape))
-    plan = plan_campaign(market).schedule
-    nothing = expected.play(replace(plan, spend_base=0.0 * plan.spend_base, discount_frac=0.0 * plan.discount_frac))
+    days = plan.schedule
+    nothing = expected.play(replace(days, spend_base=0.0 * days.spend_base, discount_frac=0.0 * days.discount_frac))
 
     def value(money: FloatArray) -> FloatArray:
         levels = money.reshape(-1, *shape) / (blocks.unit_base * blocks.level_days)
@@ -77,7 +78,7 @@ def main() -> int:
         began = time.process_time()
         plan = plan_campaign(threshold_market(seed, budget=budget))
         seconds = time.process_time() - began
-        best, took = rival(seed, budget, restarts, steps)
+        best, took = rival(plan, seed, budget, restarts, steps)
         figures[f"market {seed}: plan over the best restart"] = plan.expected / best
         print(
             f"market {seed}, {budget}: plan {plan.expected:,.2f} in {seconds:.1f} s, best of {restarts} restarts "

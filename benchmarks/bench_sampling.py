@@ -35,7 +35,9 @@ def nanoseconds(draw: Callable[[], object], draws: int) -> float:
     return (time.process_time_ns() - start) / draws
 
 
-def compare(label: str, ours: Callable[[], object], peer: Callable[[], object], draws: tuple[int, int], rounds: int) -> float:
+def compare(
+    label: str, ours: Callable[[], object], peer: Callable[[], object], draws: tuple[int, int], rounds: int
+) -> float:
     """Print the median time of both, taken in turns; the median of their ratios."""
     ours(), peer()
     pairs = [(nanoseconds(ours, draws[0]), nanoseconds(peer, draws[1])) for _ in range(rounds)]

@@ -266,7 +266,9 @@ def main() -> int:
             f"({by_repeat.min():.2f} to {by_repeat.max():.2f}), against a fixed mix "
             f"{statistics.median((ours / times.mix).tolist()):.2f}; {us:.1f} us a world and day"
         )
-    figures = {f"{engine}, {'sampled' if sampled else 'expected'}": ratio for (engine, sampled), ratio in ratios.items()}
+    figures = {
+        f"{engine}, {'sampled' if sampled else 'expected'}": ratio for (engine, sampled), ratio in ratios.items()
+    }
     if "native" in engines:
         figures["numpy over native, sampled"] = ratios["numpy", True] / ratios["native", True]
         figures["numpy over native, expected"] = ratios["numpy", False] / ratios["native", False]

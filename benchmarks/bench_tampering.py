@@ -135,7 +135,9 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
         exported = Exported(policy, where, {}, make_bundle(Path(name), policy, where, "demo"))
-        found = run(Path(name), rounds=1 if asked.tiny else asked.rounds, seed=asked.seed, servers=servers, exported=exported)
+        found = run(
+            Path(name), rounds=1 if asked.tiny else asked.rounds, seed=asked.seed, servers=servers, exported=exported
+        )
     for sort, count in sorted(found.items()):
         print(f"{', '.join(sort)}: {count} of {count} found", flush=True)
     print(f"{time.monotonic() - started:.0f} s", flush=True)

@@ -144,10 +144,7 @@ def measure(worlds: int, logs: int) -> dict[str, list[list[str]]]:
                 one, steps = repeated[name][kind].estimates["dr"], STEPS if kind == "one-step" else 1
                 hits[name, kind] += steps * one.low <= truth[name]["one cell"][0] <= steps * one.high
                 refused[name] += kind == "sequential" and repeated[name][kind].verdict == "REFUSE"
-    shares = [
-        [name, *(f"{hits[name, kind]} of {logs}" for kind in KINDS), str(refused[name])]
-        for name in POLICIES
-    ]
+    shares = [[name, *(f"{hits[name, kind]} of {logs}" for kind in KINDS), str(refused[name])] for name in POLICIES]
     return {"seasons": rows, "coverage": shares if logs else []}
 
 

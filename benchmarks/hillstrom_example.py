@@ -12,7 +12,9 @@ from benchmarks.bars import Bar, left_out, told, words_of
 from tests.realdata.hillstrom import BY_HISTORY, BY_MODEL, DEFAULT_DATA, MENS, REWARDS, measure_all, tables
 
 BARS = tuple(
-    Bar(name=f"{reward}, {policy}, over one e-mail for everybody") for reward in REWARDS for policy in (BY_HISTORY, BY_MODEL)
+    Bar(name=f"{reward}, {policy}, over one e-mail for everybody")
+    for reward in REWARDS
+    for policy in (BY_HISTORY, BY_MODEL)
 )
 
 
@@ -30,7 +32,11 @@ def main() -> int:
         return 0
     print("\n\n".join(tables(found)))
     held = {reward: found[reward]["held_out"] for reward in REWARDS}
-    ratios = [held[reward][policy]["value"] / held[reward][MENS]["value"] for reward in REWARDS for policy in (BY_HISTORY, BY_MODEL)]
+    ratios = [
+        held[reward][policy]["value"] / held[reward][MENS]["value"]
+        for reward in REWARDS
+        for policy in (BY_HISTORY, BY_MODEL)
+    ]
     return told(__file__, BARS, {bar.name: ratio for bar, ratio in zip(BARS, ratios, strict=True)}, tiny=options.tiny)
 
 

@@ -215,7 +215,7 @@ def write_data(card: xbopt.Card, folder: Path, episodes: int) -> Path:
 
 
 def tiny_board() -> int:
-    """Every part once: data, the offline learners where d3rlpy is here, a random agent and one that learns."""
+    """Every part once: data, the offline learners where d3rlpy is here, and a random agent."""
     card = xbopt.load_card("quickstart-v0").model_copy(update={"plan": "greedy_roas", "anchor": "greedy_roas"})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -225,7 +225,7 @@ def tiny_board() -> int:
             subprocess.run([sys.executable, "-m", "benchmarks.offline_baselines", *words], check=True)
         lines, figures = leaderboard(
             card,
-            rows=["random", "sb3_ppo"],
+            rows=["random"],
             runs=2,
             oracle_worlds=0,
             budget=Budget(steps=8, seconds=1.0, seed=0),

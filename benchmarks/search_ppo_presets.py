@@ -115,7 +115,9 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=1.5)
     arguments = parser.parse_args()
-    trials, minutes, finalists_wanted = (2, 0.01, 1) if arguments.tiny else (arguments.trials, arguments.minutes, FINALISTS)
+    trials, minutes, finalists_wanted = (
+        (2, 0.01, 1) if arguments.tiny else (arguments.trials, arguments.minutes, FINALISTS)
+    )
     scenario = load_scenario(arguments.scenario, overrides=SHORT if arguments.tiny else [])
     market = build_market(scenario)
     shelf = PolicyShelf(market)

@@ -2,9 +2,7 @@
 
 import importlib
 import math
-import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
