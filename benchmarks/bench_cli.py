@@ -1,7 +1,7 @@
 """How long a planner waits: whole commands in fresh processes.
 
-``xbopt --help`` is held against a process that imports typer and does nothing else: processor time, in turns, the median
-of their ratios. The peer writes no help; what writing one with two commands costs it stands beside. The simulation is
+``xbopt --help`` is held against a process that imports typer and does nothing else: processor time, in turns, the
+median of their ratios. The peer writes no help; what writing one with two commands costs it stands beside. The simulation is
 held to seconds of the clock, best of its runs.
 
     python -m benchmarks.bench_cli [--repeats 15] [--tiny]

@@ -1,8 +1,8 @@
 """What learning discounts is worth: PPO with all kinds of notches, and with those of discounts held at neutral.
 
 Run ``python -m benchmarks.bench_deals [SCENARIO] [MINUTES] [--tiny]``; outlet_deals and 10 where left out. Both are
-trained with the same seed and time, and played in 256 test worlds that chose nothing, beside the policy to beat. Figures are reward
-above it, base currency, with 95 % intervals.
+trained with the same seed and time, and played in 256 test worlds that chose nothing, beside the policy to beat.
+Figures are reward above it, base currency, with 95 % intervals.
 """
 
 import sys
