@@ -49,10 +49,10 @@ class Line:
 
     Attributes:
         script: Which script.
-        name: Which of its figures.
+        name: Which of its figures, or why there is none.
         value: The figure; None where there is none.
         bar: Its bar in words.
-        says: Whether it holds; why there is no figure.
+        says: Whether it holds; ``left out`` or ``FAILED`` where there is no figure.
     """
 
     script: str
@@ -97,7 +97,7 @@ def told(script: str, bars: Sequence[Bar], figures: Mapping[str, float], *, tiny
 
 def left_out(script: str, why: str) -> NoReturn:
     """End a script whose peer, program or data are not here."""
-    _add(Line(script=Path(script).stem, says=f"left out: {why}"))
+    _add(Line(script=Path(script).stem, name=why, says="left out"))
     print(f"left out: {why}", flush=True)
     sys.exit(0)
 

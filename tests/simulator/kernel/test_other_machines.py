@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,18 @@ def test_a_stored_day_gives_the_same_bits(
             pytest.skip(f"{program} is not installed")
     kernel, driver = repository / "simulator" / "kernel", Path(__file__).with_name("replay.c")
     sources = [driver, kernel / "level_baseline.c"]
-    command = [*compiler, *flags, "-O1", "-Wall", "-Wextra", "-Werror", f"-I{kernel}", *sources, "-o", tmp_path / "replay"]
+    command = [
+        *compiler,
+        *flags,
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        f"-I{kernel}",
+        *sources,
+        "-o",
+        tmp_path / "replay",
+    ]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     for path, wanted in days:
