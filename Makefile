@@ -55,9 +55,8 @@ cov: $(VENV)/.dev ## tests in one process, with a table of the lines that none o
 	$(BIN)/coverage run -m pytest -q $(ARGS)
 	$(BIN)/coverage report --show-missing --skip-covered
 
-bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
-	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
-	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
+bench: $(VENV)/.dev ## measurements, and one table of their bars: all, or ARGS="bench_step bench_ope_* --tiny --markdown bars.md"
+	PYTHONPATH=. $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## write docs/cli.md, docs/scenario.md and docs/api.md from the code itself
 	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md

@@ -5,6 +5,7 @@ leaves it out. Otherwise it is compiled where there is a C compiler, and numpy p
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,23 +16,37 @@ from setuptools.command.build_ext import build_ext
 WISH = os.environ.get("XBOPT_BUILD_KERNEL", "auto")
 FOLDER = Path("simulator", "kernel")
 # Each operation is rounded by itself, so that all instruction levels give the same bits; what is switched off here is
-# errno and traps. The loops over worlds run at least once, which the last flag's warning does not know.
+# errno and traps. gcc does not know that the loops over worlds run at least once, clang tells of each loop that is no
+# vector, and neither knows the other's flags.
 FLAGS = (
-    "-std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -g0 -pthread -Wno-maybe-uninitialized".split()
-)
+    "-std=c11 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -g0 -pthread "
+    "-Wno-maybe-uninitialized -Wno-pass-failed -Wno-unknown-warning-option"
+).split()
+# On Windows the threads of MinGW-w64 come along, so that the module needs no library beside it.
+LINKED = {"linux": ["-pthread", "-Wl,--strip-all"], "win32": ["-static", "-pthread", "-Wl,--strip-all"]}
+WINDOWS = sys.platform == "win32"
 STRICT_FLAGS = ["-Wall", "-Wextra", "-Werror"]
 
 
 class BuildKernel(build_ext):
-    """Compiles with the flags that the laws of the kernel need, where the compiler takes them."""
+    """Compiles with the flags that the laws of the kernel need, by gcc or clang: Microsoft's compiler knows neither."""
+
+    def finalize_options(self) -> None:
+        """On Windows take gcc (MinGW-w64) where nobody chose."""
+        super().finalize_options()
+        if WINDOWS and self.compiler is None and shutil.which("gcc"):
+            self.compiler = "mingw32"
 
     def build_extensions(self) -> None:
         """Compile."""
-        if self.compiler.compiler_type != "msvc":
-            for extension in self.extensions:
-                extension.extra_compile_args = FLAGS + (STRICT_FLAGS if WISH == "required" else [])
-                extension.extra_link_args = ["-pthread", "-Wl,--strip-all"] if sys.platform == "linux" else []
+        for extension in self.extensions:
+            extension.extra_compile_args = FLAGS + (STRICT_FLAGS if WISH == "required" else [])
+            extension.extra_link_args = LINKED.get(sys.platform, [])
         super().build_extensions()
+
+    def get_libraries(self, ext: Extension) -> list[str]:
+        """On Windows the library of the stable ABI; that of one Python version would bind the module to it."""
+        return ["python3"] if WINDOWS else super().get_libraries(ext)
 
 
 class HonestWheel(bdist_wheel):

@@ -11,6 +11,8 @@ from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import average_plan, planner_policy
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around, replanning_policy
+from xbopt.agents.registry import PLANS, REACTING
+from xbopt.agents.registry import POLICIES as NAMES
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -25,23 +27,11 @@ from xbopt.simulator.parameters import MarketParameters
 if TYPE_CHECKING:
     from xbopt.agents.planner.campaign import CampaignPlan
 
-BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
-    "baseline": scenario_plan,
-    "uniform": uniform_plan,
-    "proportional": proportional_plan,
-    "calendar": calendar_plan,
-    "greedy_roas": greedy_roas_plan,
-    "planner": planner_policy,
-}
+_MAKERS = (scenario_plan, uniform_plan, proportional_plan, calendar_plan, greedy_roas_plan, planner_policy)
+BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = dict(zip(PLANS, _MAKERS, strict=True))
 """Every plan that is made before the first day, by the name that ``--policy`` takes."""
 
 _REPLAN_OF = "replan:"
-REACTING: tuple[str, ...] = ("replan",)
-"""Built-in policies that react to results. ``replan:PLAN`` is the one that reacts around another plan."""
-
-NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
-"""Names of all built-in policies."""
-
 _HOW_TO_NAME_PLANS = f"Built in: {', '.join(BUILT_IN)}; or name a plan's CSV file."
 _SAME_BUDGET = 1e-9  # relative
 

@@ -1,7 +1,22 @@
-"""Every agent that can be trained, by name. Their code is loaded when one is asked for, so this list is cheap."""
+"""What help and completion name: policies, goals, and every agent that can be trained. It loads none of their code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+PLANS = ("baseline", "uniform", "proportional", "calendar", "greedy_roas", "planner")
+"""Names of plans that are made before the first day; ``xbopt.agents.policies`` makes them."""
+
+REACTING = ("replan",)
+"""Names of built-in policies that react to results. ``replan:PLAN`` is the one that reacts around another plan."""
+
+POLICIES = (*PLANS, *REACTING)
+"""Names of all built-in policies."""
+
+GOALS = ("reward", "contribution_margin", "net_revenue", "orders", "new_customers", "visits")
+"""Names of goals; ``xbopt.agents.planner.goals`` says what they count."""
+
+TARGETS = (*GOALS, "roas", "incremental_roas", "roi", "cpa")
+"""Names of what a target may ask for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ also checks the request and its drift, decodes, projects onto the budget, and ca
     python -m benchmarks.bench_allocator [--tiny]
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from benchmarks.serving.bundles import make_bundle, market
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.feasibility import project
@@ -24,6 +24,16 @@ from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.reference import observe_policy
 
+NETWORKS, ENCODINGS = ("flat", "shared"), ("tactics", "continuous")
+BARS = (
+    Bar(name="import time, torch and stable-baselines3 over ours", least=10.0),
+    Bar(name="import memory, torch and stable-baselines3 over ours", least=4.0),
+    *(
+        Bar(name=f"predict over allocate, {network} {encoding}", least=20.0)
+        for network in NETWORKS
+        for encoding in ENCODINGS
+    ),
+)
 _IMPORTS = {
     "serving path": "import xbopt.service.deciding.allocator, onnxruntime, numpy, msgspec",
     "torch + stable-baselines3": "import torch, stable_baselines3",
@@ -42,7 +52,7 @@ def micros(call: Callable[[], object], repeats: int, turns: int) -> float:
     return statistics.median(times) * 1e6
 
 
-def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> None:
+def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> dict[str, float]:
     import torch
     from stable_baselines3 import PPO
 
@@ -54,9 +64,9 @@ def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> None:
     from xbopt.env.campaign import Campaign
 
     torch.set_num_threads(1)
-    where = market()
+    where, figures = market(), dict[str, float]()
     for network in networks:
-        for encoding in ("tactics", "continuous"):
+        for encoding in ENCODINGS:
             settings = PpoSettings(network=network, encoding=encoding)
             parts = build_parts(where, BUILT_IN["calendar"](where), settings)
             campaign = Campaign(where, worlds=1, settings=settings.campaign(), plan=parts.plan)
@@ -89,10 +99,12 @@ def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> None:
             decide = micros(lambda a=allocator, b=batch: a.decide(b), 200, turns)
             print(f"{network} {encoding}: predict {predict:.0f} us, with decoding and projection {decided:.0f} us")
             print(f"  allocate {allocate:.0f} us, of which reading the request {allocate - decide:.0f} us")
-            print(f"  {predict / allocate:.1f} times faster than predict, {decided / allocate:.1f} than all of it")
+            print(f"  {decided / allocate:.1f} times faster than predict, decoding and projection")
+            figures[f"predict over allocate, {network} {encoding}"] = predict / allocate
+    return figures
 
 
-def imports(runs_each: int) -> None:
+def imports(runs_each: int) -> dict[str, float]:
     found: dict[str, tuple[float, float]] = {}
     for name, code in _IMPORTS.items():
         script = (
@@ -112,17 +124,16 @@ def imports(runs_each: int) -> None:
         found[name] = (float(seconds), float(megabytes))
         print(f"import {name}: {seconds:.2f} s of CPU, {megabytes:.0f} MB")
     (own_s, own_mb), (other_s, other_mb) = found.values()
-    print(f"  the serving path is {other_s / own_s:.1f} times faster and {other_mb / own_mb:.1f} times smaller")
+    return {BARS[0].name: other_s / own_s, BARS[1].name: other_mb / own_mb}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tiny", action="store_true", help="one network, one turn: only to see that it runs")
-    tiny = parser.parse_args().tiny
-    imports(1 if tiny else 5)
+def main() -> int:
+    tiny = words_of(__doc__).parse_args().tiny
+    figures = imports(1 if tiny else 5)
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
-        decisions(Path(name), ("flat",) if tiny else ("flat", "shared"), 1 if tiny else 7)
+        figures |= decisions(Path(name), NETWORKS[:1] if tiny else NETWORKS, 1 if tiny else 7)
+    return told(__file__, BARS, figures, tiny=tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

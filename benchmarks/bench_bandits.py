@@ -1,6 +1,6 @@
 """Bandits against MABWiser, contextualbandits and VowpalWabbit: decisions and updates, one row and many at a time.
 
-Run ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/bench_bandits.py``: 32 features, 50 actions, one
+Run ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.bench_bandits``: 32 features, 50 actions, one
 thread, processor time, the median of rounds in which everybody takes turns. Each library runs its nearest relative:
 LinUCB against LinUCB, SquareCB against SquareCB.
 The peers' single decisions do not even state a propensity; VowpalWabbit's do. Only ratios compare between machines.
@@ -8,6 +8,7 @@ The peers' single decisions do not even state a propensity; VowpalWabbit's do. O
 
 import os
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -18,20 +19,38 @@ from mabwiser.mab import MAB, LearningPolicy
 from scipy.special import ndtr
 from vowpalwabbit import Workspace
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents import LinThompson, LinUcb, SquareCb
 from xbopt.core.randomness import named_generator
 
-FEATURES, ACTIONS, ROWS, ROUNDS, BATCH = 32, 50, 20_000, 7, 1000
+FEATURES, ACTIONS, BATCH = 32, 50, 1000
+ONE, MANY, LEARN_ONE, LEARN_MANY = "decide one row", "decide 1,000 rows", "update one row", "update 1,000 rows"
+MABWISER, CONTEXTUAL, VW = "MABWiser LinUCB", "contextualbandits", "VW squarecb, parsed"
+EXACT, DRAWN = ("exact, after 20,000 rows", "exact, after 500 rows"), "10,000 Monte-Carlo draws"
+BARS = (
+    Bar(name=f"{ONE}: LinUcb over {MABWISER}", least=80.0),
+    Bar(name=f"{ONE}: LinUcb over {VW}", least=8.0),
+    Bar(name=f"{ONE}: SquareCb over {VW}", least=8.0),
+    Bar(name=f"{ONE}: LinThompson over {VW}", least=8.0),
+    Bar(name=f"{MANY}: LinUcb over {CONTEXTUAL}", least=1.5),
+    Bar(name=f"{MANY}: LinThompson over {CONTEXTUAL}", least=1.5),
+    Bar(name=f"{LEARN_ONE}: LinUcb over {MABWISER}", least=200.0),
+    Bar(name=f"{LEARN_ONE}: LinUcb over {CONTEXTUAL}", least=12.0),
+    Bar(name=f"{LEARN_MANY}: LinUcb over {MABWISER}"),
+    Bar(name=f"{LEARN_MANY}: LinUcb over {CONTEXTUAL}"),
+    *(Bar(name=f"Thompson propensities: {exact} over {DRAWN}", least=100.0) for exact in EXACT),
+    Bar(name="largest error of a propensity", most=1e-8),
+)
 
 Run = Callable[[], int]
 
 
-def rows_per_second(runs: dict[str, Run]) -> dict[str, float]:
+def rows_per_second(runs: dict[str, Run], rounds: int) -> dict[str, float]:
     """Median rows a processor second of each run; all take turns in every round, after one round to warm up."""
     for run in runs.values():
         run()
     found: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, run in runs.items():
             start = time.process_time_ns()
             rows = run()
@@ -48,7 +67,8 @@ def vw_lines(context: np.ndarray, labelled: tuple[int, float, float] | None = No
     return lines
 
 
-def table(title: str, speeds: dict[str, float], ours: list[str]) -> None:
+def table(title: str, speeds: dict[str, float], ours: list[str]) -> dict[str, float]:
+    """Print speeds and ratios; the ratios that have a bar, by its name."""
     print(f"\n{title}")
     peers = [name for name in speeds if name not in ours]
     print(f"  {'rows a processor second':<34}{'':>12}" + "".join(f"{peer:>22}" for peer in peers))
@@ -57,17 +77,23 @@ def table(title: str, speeds: dict[str, float], ours: list[str]) -> None:
         print(f"  {name:<34}{speeds[name]:>12,.0f}{ratios}")
     for name in peers:
         print(f"  {name:<34}{speeds[name]:>12,.0f}")
+    wanted = {bar.name for bar in BARS}
+    ratios = {f"{title}: {name} over {peer}": speeds[name] / speeds[peer] for name in ours for peer in peers}
+    return {name: ratio for name, ratio in ratios.items() if name in wanted}
 
 
-def main() -> None:
+def main() -> int:
+    tiny = words_of(__doc__).parse_args().tiny
+    # Rows that the models have seen, rounds, and calls of a round: of ours, of numpy's loops, of the peers.
+    rows, rounds, own, plain, slow = (2000, 1, 20, 5, 3) if tiny else (20_000, 7, 2000, 300, 60)
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         print("OPENBLAS_NUM_THREADS is not 1: processor time then adds up several threads of the peers")
     warnings.simplefilter("ignore")  # the peers' own
     rng = named_generator(0, "bench_bandits")
-    context = rng.normal(size=(ROWS, FEATURES)) / np.sqrt(FEATURES)
-    action = rng.integers(ACTIONS, size=ROWS)
+    context = rng.normal(size=(rows, FEATURES)) / np.sqrt(FEATURES)
+    action = rng.integers(ACTIONS, size=rows)
     lines = rng.normal(size=(ACTIONS, FEATURES))
-    reward = (context * lines[action]).sum(axis=1) + 0.1 * rng.normal(size=ROWS)
+    reward = (context * lines[action]).sum(axis=1) + 0.1 * rng.normal(size=rows)
     ones = [context[i : i + 1] for i in range(2000)]
     acts, gains = [action[i : i + 1] for i in range(2000)], [reward[i : i + 1] for i in range(2000)]
     batch, batch_acts, batch_gains = context[:BATCH], action[:BATCH], reward[:BATCH]
@@ -89,11 +115,11 @@ def main() -> None:
     labelled = [vw.parse(vw_lines(context[i], (int(action[i]), float(reward[i]), 0.02))) for i in range(200)]
     draws = named_generator(1, "bench_bandits draws")
 
-    def every(run: Callable[[int], object], rows: int) -> Run:
+    def every(run: Callable[[int], object], calls: int) -> Run:
         def go() -> int:
-            for i in range(rows):
+            for i in range(calls):
                 run(i)
-            return rows
+            return calls
 
         return go
 
@@ -106,45 +132,46 @@ def main() -> None:
 
     ours = list(bandits)
     single: dict[str, Run] = {
-        name: every(lambda i, b=b: b.act_with_propensity(ones[i], draws), 300 if "numpy" in name else 2000)
+        name: every(lambda i, b=b: b.act_with_propensity(ones[i], draws), plain if "numpy" in name else own)
         for name, b in bandits.items()
     }
-    single["MABWiser LinUCB"] = every(lambda i: mab.predict(ones[i]), 60)
-    single["contextualbandits"] = every(lambda i: peer.predict(ones[i]), 60)
-    single["VW squarecb, parsed"] = every(lambda i: vw.predict(unlabelled[i]), 200)
-    table("Decide, one row a call, with its propensity", rows_per_second(single), ours)
+    single[MABWISER] = every(lambda i: mab.predict(ones[i]), slow)
+    single[CONTEXTUAL] = every(lambda i: peer.predict(ones[i]), slow)
+    single[VW] = every(lambda i: vw.predict(unlabelled[i]), 200)
+    figures = table(ONE, rows_per_second(single, rounds), ours)
 
     many: dict[str, Run] = {name: whole(lambda b=b: b.act_with_propensity(batch, draws)) for name, b in bandits.items()}
     many["LinThompson, sampled"] = whole(lambda: bandits["LinThompson"].act(batch, draws))
-    many["MABWiser LinUCB"] = whole(lambda: mab.predict(batch))
-    many["contextualbandits"] = whole(lambda: peer.predict(batch))
-    table("Decide, 1,000 rows a call, with propensities", rows_per_second(many), [*ours, "LinThompson, sampled"])
+    many[MABWISER] = whole(lambda: mab.predict(batch))
+    many[CONTEXTUAL] = whole(lambda: peer.predict(batch))
+    figures |= table(MANY, rows_per_second(many, rounds), [*ours, "LinThompson, sampled"])
 
     learn_one: dict[str, Run] = {
-        name: every(lambda i, b=b: b.update(ones[i], acts[i], gains[i]), 300 if "numpy" in name else 2000)
+        name: every(lambda i, b=b: b.update(ones[i], acts[i], gains[i]), plain if "numpy" in name else own)
         for name, b in bandits.items()
     }
-    learn_one["MABWiser LinUCB"] = every(lambda i: mab.partial_fit(acts[i], gains[i], ones[i]), 30)
-    learn_one["contextualbandits"] = every(lambda i: peer.partial_fit(ones[i], acts[i], np.clip(gains[i], 0, 1)), 60)
-    learn_one["VW squarecb, parsed"] = every(lambda i: vw.learn(labelled[i]), 200)
-    table("Update, one row a call", rows_per_second(learn_one), ours)
+    learn_one[MABWISER] = every(lambda i: mab.partial_fit(acts[i], gains[i], ones[i]), slow // 2)
+    learn_one[CONTEXTUAL] = every(lambda i: peer.partial_fit(ones[i], acts[i], np.clip(gains[i], 0, 1)), slow)
+    learn_one[VW] = every(lambda i: vw.learn(labelled[i]), 200)
+    figures |= table(LEARN_ONE, rows_per_second(learn_one, rounds), ours)
 
     learn_many: dict[str, Run] = {
         name: whole(lambda b=b: b.update(batch, batch_acts, batch_gains)) for name, b in bandits.items()
     }
-    learn_many["MABWiser LinUCB"] = whole(lambda: mab.partial_fit(batch_acts, batch_gains, batch))
-    learn_many["contextualbandits"] = whole(lambda: peer.partial_fit(batch, batch_acts, np.clip(batch_gains, 0.0, 1.0)))
-    table("Update, 1,000 rows a call, ready to decide", rows_per_second(learn_many), ours)
-    thompson_propensities(bandits["LinThompson"], context)
+    learn_many[MABWISER] = whole(lambda: mab.partial_fit(batch_acts, batch_gains, batch))
+    learn_many[CONTEXTUAL] = whole(lambda: peer.partial_fit(batch, batch_acts, np.clip(batch_gains, 0.0, 1.0)))
+    figures |= table(LEARN_MANY, rows_per_second(learn_many, rounds), ours)
+    figures |= thompson_propensities(bandits["LinThompson"], context[: 10 if tiny else 200], context[:500], rounds)
+    return told(__file__, BARS, figures, tiny=tiny)
 
 
-def thompson_propensities(bandit: LinThompson, context: np.ndarray) -> None:
+def thompson_propensities(bandit: LinThompson, context: np.ndarray, first: np.ndarray, rounds: int) -> dict[str, float]:
     """Exact propensities against 10,000 Monte-Carlo draws of all scores, and the error against a fine grid."""
-    mean = bandit.models.means(context[:200])
-    sd = 0.1 * np.sqrt(bandit.models.variances(context[:200]))
+    mean = bandit.models.means(context)
+    sd = 0.1 * np.sqrt(bandit.models.variances(context))
     generator = named_generator(2, "bench_bandits monte carlo")
     fresh = LinThompson(n_actions=ACTIONS, n_features=FEATURES)
-    fresh.update(context[:500], np.arange(500) % ACTIONS, np.zeros(500))
+    fresh.update(first, np.arange(500) % ACTIONS, np.zeros(500))
 
     def monte_carlo() -> int:
         for i in range(5):
@@ -154,22 +181,17 @@ def thompson_propensities(bandit: LinThompson, context: np.ndarray) -> None:
 
     def exact(b: LinThompson) -> Run:
         def go() -> int:
-            for i in range(200):
+            for i in range(len(context)):
                 b.probabilities(context[i : i + 1])
-            return 200
+            return len(context)
 
         return go
 
-    speeds = rows_per_second(
-        {
-            "exact, after 20,000 rows": exact(bandit), "exact, after 500 rows": exact(fresh),
-            "10,000 Monte-Carlo draws": monte_carlo,
-        }
-    )  # fmt: skip
-    table("Thompson propensities, one row a call", speeds, [name for name in speeds if name.startswith("exact")])
-    found = bandit.probabilities(context[:200])
+    runs = {EXACT[0]: exact(bandit), EXACT[1]: exact(fresh), DRAWN: monte_carlo}
+    figures = table("Thompson propensities", rows_per_second(runs, rounds), [*EXACT])
+    found = bandit.probabilities(context)
     worst = 0.0
-    for i in range(200):
+    for i in range(len(context)):
         step = 0.05 * sd[i].min()
         grid = np.arange((mean[i] - 8.5 * sd[i]).max(), (mean[i] + 8.5 * sd[i]).max(), step)
         t = (grid[:, None] - mean[i]) / sd[i]
@@ -177,8 +199,8 @@ def thompson_propensities(bandit: LinThompson, context: np.ndarray) -> None:
         density = np.exp(-0.5 * t * t) / np.sqrt(2.0 * np.pi) / sd[i]
         others = np.stack([np.delete(below, a, axis=1).prod(axis=1) for a in range(ACTIONS)], axis=1)
         worst = max(worst, float(np.abs(step * (density * others).sum(axis=0) - found[i]).max()))
-    print(f"  largest error of a propensity against a fine grid, 200 rows: {worst:.1e} (bar 1e-8)")
+    return figures | {"largest error of a propensity": worst}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,8 @@
 """What learning discounts is worth: PPO with all kinds of notches, and with those of discounts held at neutral.
 
-Run ``python benchmarks/bench_deals.py [SCENARIO] [MINUTES]``; outlet_deals and 10 where left out. Both are trained with
-the same seed and time, and played in 256 test worlds that chose nothing, beside the policy to beat. Figures are reward
-above it, base currency, with 95 % intervals.
+Run ``python -m benchmarks.bench_deals [SCENARIO] [MINUTES] [--tiny]``; outlet_deals and 10 where left out. Both are
+trained with the same seed and time, and played in 256 test worlds that chose nothing, beside the policy to beat.
+Figures are reward above it, base currency, with 95 % intervals.
 """
 
 import sys
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents.bandits.validation import HeldOutWorlds
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
@@ -25,6 +26,11 @@ from xbopt.simulator.build import build_market
 ALL, WITHOUT = "all kinds", "discounts held"
 _LEARN = {ALL: "pace,timing,discount,spend", WITHOUT: "pace,timing,spend"}
 WORLDS, SEED = 256, 0
+BARS = (Bar(name="all kinds above discounts held, in standard errors"),)
+TINY = ["horizon.days=28", "plan.discounts=[]", "budget.total_base=14000"]
+TINY_OPTIONS: Mapping[str, object] = {
+    "branch_rounds": 1, "branch_worlds": 2, "branch_steps": 1, "worlds": 2, "validation_worlds": 2,
+}  # fmt: skip
 
 
 def tell(progress: TrainingProgress) -> None:
@@ -72,14 +78,23 @@ def line(what: str, values: FloatArray) -> str:
     return f"{what:<32}{values.mean():>12,.0f}  ({values.mean() - half:,.0f} to {values.mean() + half:,.0f})"
 
 
-def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "outlet_deals"
-    minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
-    found = gains(load_scenario(name), seconds=60.0 * minutes)
+def main() -> int:
+    parser = words_of(__doc__)
+    parser.add_argument("scenario", nargs="?", default="outlet_deals")
+    parser.add_argument("minutes", nargs="?", type=float, default=10.0)
+    asked = parser.parse_args()
+    if asked.tiny:
+        short = load_scenario(asked.scenario, overrides=TINY)
+        found = gains(short, seconds=20.0, worlds=2, steps=1, plan="baseline", options=TINY_OPTIONS)
+    else:
+        found = gains(load_scenario(asked.scenario), seconds=60.0 * asked.minutes)
     for what, values in found.items():
         print(line(f"ppo, {what}, above replan", values))
-    print(line("all kinds above discounts held", found[ALL] - found[WITHOUT]))
+    more = found[ALL] - found[WITHOUT]
+    print(line("all kinds above discounts held", more))
+    error = max(float(more.std(ddof=1)) / np.sqrt(len(more)), 1e-12)
+    return told(__file__, BARS, {BARS[0].name: float(more.mean()) / error}, tiny=asked.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,7 +5,6 @@ Needs ``wrk``. All servers run one after the other in this run, several times in
     python -m benchmarks.bench_http [--tiny]
 """
 
-import argparse
 import json
 import shutil
 import statistics
@@ -18,6 +17,7 @@ import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.bars import Bar, left_out, told, words_of
 from benchmarks.serving.bundles import (
     cpu_seconds,
     exploring,
@@ -32,6 +32,11 @@ from benchmarks.serving.bundles import (
 from xbopt.service.deciding.allocator import Allocator
 
 CONNECTIONS = 32
+BARS = (
+    Bar(name="CPU of a batch as JSON over bytes", least=10.0),
+    Bar(name="requests per CPU second over FastAPI + pydantic, same group commit"),
+    Bar(name="requests per CPU second over FastAPI + pydantic, a commit each", least=2.5),
+)
 
 
 def wrk(url: str, body: Path, folder: Path, process: int, seconds: int) -> tuple[float, float]:
@@ -55,7 +60,7 @@ def wrk(url: str, body: Path, folder: Path, process: int, seconds: int) -> tuple
     return count / used, count / seconds
 
 
-def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds: int) -> None:
+def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds: int) -> dict[str, float]:
     servers = {
         "service": lambda store, port: (
             "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store
@@ -83,16 +88,17 @@ def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds
                 cpu, clock = wrk(url, body, folder, process, seconds)
             by_cpu[name].append(cpu)
             by_clock[name].append(clock)
-    own = statistics.median(by_cpu["service"])
+    own, figures = statistics.median(by_cpu["service"]), dict[str, float]()
     for name in servers:
         middle = statistics.median(by_cpu[name])
         print(f"{name}: {middle:,.0f} requests per CPU second of the server, "
               f"{statistics.median(by_clock[name]):,.0f} a second")  # fmt: skip
         if name != "service":
-            print(f"  the service answers {own / middle:.2f} times as many")
+            figures[f"requests per CPU second over {name}"] = own / middle
+    return figures
 
 
-def batches(folder: Path, bundle: Path, body: bytes, rows: int) -> None:
+def batches(folder: Path, bundle: Path, body: bytes, rows: int) -> dict[str, float]:
     """A batch as bytes and as JSON: CPU seconds of the server."""
     one = Allocator.load(bundle)
     request = json.loads(body)
@@ -128,15 +134,13 @@ def batches(folder: Path, bundle: Path, body: bytes, rows: int) -> None:
             used[name] = (cpu_seconds(process) - before) / repeats
             print(f"batch of {rows} rows as {name}: {used[name] * 1e3:.1f} ms of CPU, "
                   f"{(time.perf_counter() - started) / repeats * 1e3:.1f} ms of the clock")  # fmt: skip
-        print(f"  bytes take {used['JSON'] / used['bytes']:.1f} times less")
+    return {BARS[0].name: used["JSON"] / used["bytes"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tiny", action="store_true", help="one second each: only to see that it runs")
-    tiny = parser.parse_args().tiny
+def main() -> int:
+    tiny = words_of(__doc__).parse_args().tiny
     if shutil.which("wrk") is None:
-        sys.exit("this benchmark needs wrk (Debian package wrk)")
+        left_out(__file__, "wrk is not installed (Debian package wrk)")
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
         folder = Path(name)
         where = market()
@@ -144,9 +148,10 @@ def main() -> None:
         bundle = make_bundle(folder, policy, where)
         body = folder / "body.json"
         body.write_bytes(json_of(request_of(policy, where)))
-        batches(folder, bundle, body.read_bytes(), rows=10 if tiny else 1000)
-        single_requests(folder, bundle, body, rounds=1 if tiny else 3, seconds=1 if tiny else 4)
+        figures = batches(folder, bundle, body.read_bytes(), rows=10 if tiny else 1000)
+        figures |= single_requests(folder, bundle, body, rounds=1 if tiny else 3, seconds=1 if tiny else 4)
+    return told(__file__, BARS, figures, tiny=tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,7 +8,6 @@ an order stand on its first line only. Each is imported in a process of its own.
 With ``--tiny`` the fast reader, which large files get, is held against the careful one: the tables must be the same.
 """
 
-import argparse
 import json
 import resource
 import subprocess
@@ -21,11 +20,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.core.randomness import named_generator
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.engine import reading
 from xbopt.imports.engine.run import import_files
 
+KINDS = ("table", "shopify")
+BARS = (
+    *(Bar(name=f"{kind}: seconds", most=60.0) for kind in KINDS),
+    *(Bar(name=f"{kind}: peak memory, MB", most=1500.0) for kind in KINDS),
+)
 FULL_ROWS, TINY_ROWS, CHUNK_ROWS = 5_000_000, 20_000, 250_000
 COLUMNS: Mapping[str, str] = {
     "order_id": "order", "time": "placed", "customer": "buyer", "sku": "article", "quantity": "pieces",
@@ -105,19 +110,19 @@ def import_one(path: Path, into: Path, *, careful: bool) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true")
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--one", nargs=2, type=Path)
     parser.add_argument("--careful", action="store_true")
     given = parser.parse_args()
     if given.one:
         import_one(*given.one, careful=given.careful)
-        return
+        return 0
+    figures = dict[str, float]()
     rows = given.rows or (TINY_ROWS if given.tiny else FULL_ROWS)
     with tempfile.TemporaryDirectory() as scratch:
-        for name, chunk in (("table", table_chunk), ("shopify", shopify_chunk)):
+        for name, chunk in zip(KINDS, (table_chunk, shopify_chunk), strict=True):
             path = Path(scratch) / f"{name}.csv"
             draw = named_generator(0, "bench_import")
             with path.open("wb") as stream:
@@ -125,7 +130,8 @@ def main() -> None:
                     chunk(start, min(CHUNK_ROWS, rows - start), draw).write_csv(stream, include_header=start == 0)
             fast = measured(path, path.with_suffix(".fast"), careful=given.careful)
             print(f"{name}: {rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB: {fast}", flush=True)
-            if given.tiny:
+            figures |= {f"{name}: seconds": fast["seconds"], f"{name}: peak memory, MB": fast["peak_mb"]}
+            if given.tiny and name == "shopify":
                 measured(path, path.with_suffix(".careful"), careful=True)
                 one, other = (
                     read_data_folder(path.with_suffix(suffix)).table("transactions") for suffix in (".fast", ".careful")
@@ -134,7 +140,8 @@ def main() -> None:
                 assert other is not None
                 assert one.equals(other), "the fast reader and the careful one differ"
                 print(f"{name}: both readers agree")
+    return told(__file__, BARS, figures, tiny=given.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

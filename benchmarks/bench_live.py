@@ -3,10 +3,10 @@
 python -m benchmarks.bench_live [--scenario us_eu_launch] [--rows 1000] [--tensor-rows 4000] [--clients 4]
 """
 
-import argparse
 import http.client
 import json
 import multiprocessing
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -16,9 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from benchmarks.serving.bundles import exploring, free_port, json_of, make_bundle, market, request_of, running
 from xbopt.service.deciding.allocator import Allocator
 
+BARS = (
+    Bar(name="idle, p99 in ms"),
+    Bar(name="under lists, p99 in ms", most=50.0),
+    Bar(name="under /v2, p99 in ms"),
+)
 _JSON = {"content-type": "application/json"}
 
 
@@ -123,19 +129,26 @@ def measure(scenario: str, *, rows: int, tensor_rows: int, clients: int, seconds
     return loads
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--scenario", default="us_eu_launch")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--tensor-rows", type=int, default=4000)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     asked = parser.parse_args()
-    for load, delays in measure(
-        asked.scenario, rows=asked.rows, tensor_rows=asked.tensor_rows, clients=asked.clients, seconds=asked.seconds
-    ).items():
+    loads = (
+        measure("quickstart", rows=10, tensor_rows=10, clients=1, seconds=0.3)
+        if asked.tiny
+        else measure(
+            asked.scenario, rows=asked.rows, tensor_rows=asked.tensor_rows, clients=asked.clients, seconds=asked.seconds
+        )
+    )
+    for load, delays in loads.items():
         print(f"{load}: {delays}", flush=True)
+    figures = {bar.name: delays.p99 for bar, delays in zip(BARS, loads.values(), strict=True)}
+    return told(__file__, BARS, figures, tiny=asked.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

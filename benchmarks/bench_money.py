@@ -8,7 +8,6 @@ orders, in numpy's, and for a sample exactly in decimal digits. The bar: none ab
     python -m benchmarks.bench_money [--rows 1000000] [--json 6000] [--seed 0]
 """
 
-import argparse
 import asyncio
 import json
 import struct
@@ -24,6 +23,7 @@ import httpx
 import msgspec
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.scenario.loading import load_scenario
@@ -44,6 +44,7 @@ from xbopt.service.store.interface import StoreError, Wanted
 from xbopt.service.store.sqlite import SqliteStore
 from xbopt.simulator.build import build_market
 
+BARS = (Bar(name="decisions above budget or caps", most=0.0), Bar(name="decisions"))
 TOTALS = (1.0, 1e3, 2.8e7, 1e11)
 ROWS_AT_ONCE = 4096
 LIMITS = [
@@ -307,18 +308,20 @@ async def run(rows: int, words: int, seed: int) -> Counter[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
+    parser = words_of(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--json", type=int, default=6_000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     started = time.perf_counter()
-    counts = asyncio.run(run(asked.rows, asked.json, asked.seed))
+    rows, words = (4000, 240) if asked.tiny else (asked.rows, asked.json)
+    counts = asyncio.run(run(rows, words, asked.seed))
     for name, count in sorted(counts.items()):
         print(f"{name} {count:,}")
     above = sum(count for name, count in counts.items() if name.endswith("above"))
-    print(f"{above} decisions above budget or caps, {time.perf_counter() - started:.0f} s")
-    return int(above > 0)
+    print(f"{time.perf_counter() - started:.0f} s")
+    figures = {BARS[0].name: above, BARS[1].name: rows + words}
+    return told(__file__, BARS, figures, tiny=asked.tiny)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 python -m benchmarks.bench_parity [--rows 100000] [--limits 1000000]
 """
 
-import argparse
+import sys
 import time
 
+from benchmarks.bars import Bar, told, words_of
 from benchmarks.serving.bundles import exploring, market
 from tests.service.random_inputs import limit_violations, random_inputs
 from tests.service.test_parity import session_of
@@ -17,6 +18,7 @@ from xbopt.service.exporting.reference import reference_outputs
 from xbopt.simulator.parameters import MarketParameters
 
 CHUNK = 10_000
+BARS = (Bar(name="largest difference of a graph and its policy", most=1e-6), Bar(name="limits broken", most=0.0))
 
 
 def policies(where: MarketParameters) -> dict[str, Policy]:
@@ -39,17 +41,19 @@ def policies(where: MarketParameters) -> dict[str, Policy]:
     return found
 
 
-def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, limits: int) -> None:
+def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, limits: int) -> tuple[float, int]:
+    """The largest difference, and how many limits were broken."""
+    chunk = min(CHUNK, limits)
     session, sample = session_of(policy, where)
     tactic, channels = not isinstance(policy, DirectPolicy), reads_channels(policy)
     worst: dict[str, float] = {}
     broken = seen = 0
     started = time.perf_counter()
-    for first in range(0, limits, CHUNK):
-        inputs = random_inputs(where.scenario, sample, CHUNK, seed=first, tactic=tactic, channels=channels)
+    for first in range(0, limits, chunk):
+        inputs = random_inputs(where.scenario, sample, chunk, seed=first, tactic=tactic, channels=channels)
         found = session.named(inputs)
         broken += limit_violations(where.scenario, inputs, found["spend_base"], found["discount_frac"])
-        seen += CHUNK
+        seen += chunk
         if first < rows:
             known = inputs | ({"tactic": found["tactic"]} if tactic else {})
             wanted = reference_outputs(policy, where.scenario, sample, known)
@@ -61,19 +65,23 @@ def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, 
         f"({time.perf_counter() - started:.0f} s)",
         flush=True,
     )
+    return max(worst.values()), broken
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--limits", type=int, default=1_000_000)
     asked = parser.parse_args()
+    rows, limits = (50, 500) if asked.tiny else (asked.rows, asked.limits)
     where = market()
-    for name, policy in policies(where).items():
-        check_policy(
-            name, policy, where, asked.rows, asked.limits if "exploring" in name or name == "plan" else asked.rows
-        )
+    found = [
+        check_policy(name, policy, where, rows, limits if "exploring" in name or name == "plan" else rows)
+        for name, policy in policies(where).items()
+    ]
+    figures = {BARS[0].name: max(one[0] for one in found), BARS[1].name: sum(one[1] for one in found)}
+    return told(__file__, BARS, figures, tiny=asked.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,13 +1,13 @@
 """PPO's frames per second: one batch of 256 worlds against DummyVecEnv and SubprocVecEnv of 8, in one run.
 
-    python benchmarks/bench_ppo_throughput.py [--scenario quickstart] [--seconds 30]
+    python -m benchmarks.bench_ppo_throughput [--scenario quickstart] [--seconds 30]
 
 The same model (stable-baselines3's MlpPolicy), rows an update, batch size and epochs for all three; a frame is one
 decision in one world. Each gets the same wall time. What it has learnt by then is judged on worlds that none of them
 played, as reward above the plan's, in shares of the budget. The machine may be shared: only ratios mean anything.
 """
 
-import argparse
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -29,6 +30,10 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 WIDE, NARROW = 256, 8
+BARS = (
+    Bar(name="frames, native over DummyVecEnv", least=6.0),
+    Bar(name="frames, native over SubprocVecEnv", least=6.0),
+)
 HELD_OUT, HELD_OUT_WORLDS = 2**41, 256
 SETTINGS = CampaignSettings(encoding="continuous", relative_to_anchor=True)
 
@@ -44,8 +49,8 @@ class Clock(BaseCallback):
         return time.perf_counter() < self._end
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--scenario", default="quickstart")
     parser.add_argument("--seconds", type=float, default=30.0)
     arguments = parser.parse_args()
@@ -55,8 +60,10 @@ def main() -> None:
 
     market = build_market(load_scenario(arguments.scenario))
     plan = built_in_policy("greedy_roas", market)
-    native = Campaign(market, worlds=WIDE, settings=replace(SETTINGS, first_world=2**40), plan=plan)
-    rows = native.steps * WIDE
+    wide, narrow, seconds = (4, 2, 0.01) if arguments.tiny else (WIDE, NARROW, arguments.seconds)
+    held_out_worlds = 4 if arguments.tiny else HELD_OUT_WORLDS
+    native = Campaign(market, worlds=wide, settings=replace(SETTINGS, first_world=2**40), plan=plan)
+    rows = native.steps * wide
 
     def single(index: int) -> Callable[[], CampaignEnv]:
         def make() -> CampaignEnv:
@@ -71,11 +78,11 @@ def main() -> None:
         return make
 
     makers: dict[str, Callable[[], VecEnv]] = {
-        f"native {WIDE}": lambda: CampaignVecEnv(native),
-        f"DummyVecEnv {NARROW}": lambda: DummyVecEnv([single(i) for i in range(NARROW)]),
-        f"SubprocVecEnv {NARROW}": lambda: SubprocVecEnv([single(i) for i in range(NARROW)]),
+        f"native {wide}": lambda: CampaignVecEnv(native),
+        f"DummyVecEnv {narrow}": lambda: DummyVecEnv([single(i) for i in range(narrow)]),
+        f"SubprocVecEnv {narrow}": lambda: SubprocVecEnv([single(i) for i in range(narrow)]),
     }
-    print(f"{arguments.scenario}: {rows} rows an update, {arguments.seconds:g} s each")
+    print(f"{arguments.scenario}: {rows} rows an update, {seconds:g} s each")
     rates: dict[str, float] = {}
     for name, make in makers.items():
         envs = make()
@@ -94,27 +101,27 @@ def main() -> None:
             device="cpu",
         )
         started = time.perf_counter()
-        model.learn(2**40, callback=Clock(arguments.seconds))
+        model.learn(2**40, callback=Clock(seconds))
         rates[name] = model.num_timesteps / (time.perf_counter() - started)
         envs.close()
-        gain, se = held_out(market, plan, model)
+        gain, se = held_out(market, plan, model, held_out_worlds)
         print(f"{name:18s} {rates[name]:9,.0f} frames/s   held-out gain {gain:+.4f} +- {se:.4f} of the budget")
     first, *others = rates
-    for other in others:
-        print(f"{first} / {other}: {rates[first] / rates[other]:.1f}")
+    figures = {bar.name: rates[first] / rates[other] for bar, other in zip(BARS, others, strict=True)}
+    return told(__file__, BARS, figures, tiny=arguments.tiny)
 
 
-def held_out(market: MarketParameters, plan: ScheduledPolicy, model: PPO) -> tuple[float, float]:
+def held_out(market: MarketParameters, plan: ScheduledPolicy, model: PPO, worlds: int) -> tuple[float, float]:
     """Mean reward above the plan's on held-out worlds, and its standard error."""
     settings = replace(SETTINGS, first_world=HELD_OUT)
-    campaign = Campaign(market, worlds=HELD_OUT_WORLDS, settings=settings, plan=plan)
-    observation, gain = campaign.reset(0), np.zeros(HELD_OUT_WORLDS)
+    campaign = Campaign(market, worlds=worlds, settings=settings, plan=plan)
+    observation, gain = campaign.reset(0), np.zeros(worlds)
     for _ in range(campaign.steps):
         actions, _ = model.predict(campaign.features.flat(observation), deterministic=True)
         step = campaign.step(actions)
         gain, observation = gain + step.reward, step.observation
-    return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(HELD_OUT_WORLDS))
+    return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(worlds))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """How often intervals of price elasticities and promotions hold the truth, on simulated shops.
 
-Run ``python -m benchmarks.bench_prices [SHOPS]``; 200 shops a case where left out. Each line is one kind of shop: the
+Run ``python -m benchmarks.bench_prices [SHOPS] [--tiny]``; 200 shops a case where left out. Each line is one kind of
+shop: the
 mean estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of
 the posterior holds the truth, how often the data said anything, how often they did and the interval misses, and the
 naive figure.
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from tests.calibration.following_shops import following_shop
 from tests.calibration.price_shops import price_shop
 from tests.calibration.promotion_shops import promotion_shop, true_pull_forward
@@ -73,6 +75,11 @@ PROMOTION_CASES: Mapping[str, Mapping[str, object]] = {
 }
 _INSTRUMENTED = "the same, costs as instruments"
 _FIRST_SEED = 1000
+KINDS = ("price elasticity", "prices that follow demand", "borrowed share")
+BARS = (
+    *(Bar(name=f"{kind}: cover, least of a case") for kind in KINDS),
+    *(Bar(name=f"{kind}: called measured and wrong, largest share") for kind in KINDS),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,21 +159,29 @@ def _cover(rows: list[tuple[float, ...]]) -> Cover:
     )
 
 
-def main() -> None:
-    """Print both tables."""
-    shops = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    for title, cases, cover in (
-        ("Price elasticity, true -2 unless said", PRICE_CASES, price_cover),
-        ("The same where prices follow demand", FOLLOWING_CASES, following_cover),
-        (f"Borrowed share of the bump, true {true_pull_forward():.2f}", PROMOTION_CASES, promotion_cover),
+def main() -> int:
+    """Print the tables."""
+    parser = words_of(__doc__)
+    parser.add_argument("shops", nargs="?", type=int, default=200)
+    asked = parser.parse_args()
+    shops, figures = 1 if asked.tiny else asked.shops, dict[str, float]()
+    for kind, title, cases, cover in (
+        (KINDS[0], "Price elasticity, true -2 unless said", PRICE_CASES, price_cover),
+        (KINDS[1], "The same where prices follow demand", FOLLOWING_CASES, following_cover),
+        (KINDS[2], f"Borrowed share of the bump, true {true_pull_forward():.2f}", PROMOTION_CASES, promotion_cover),
     ):
+        rows = list[Cover]()
         heads = "".join(f"{head:>8}" for head in ("mean", "spread", "error", "cover", "told", "wrong", "naive"))
         print(f"{title}; {shops} shops a case\n{'':36}{heads}")
-        for case in cases:
+        for case in list(cases)[:: 7 if asked.tiny else 1]:
             one = cover(case, shops)
-            figures = (one.mean, one.spread, one.error, one.covered, one.measured, one.wrong, one.naive)
-            print(f"{case:36}" + "".join(f"{figure:8.2f}" for figure in figures), flush=True)
+            rows.append(one)
+            row = (one.mean, one.spread, one.error, one.covered, one.measured, one.wrong, one.naive)
+            print(f"{case:36}" + "".join(f"{figure:8.2f}" for figure in row), flush=True)
+        figures[f"{kind}: cover, least of a case"] = min(one.covered for one in rows)
+        figures[f"{kind}: called measured and wrong, largest share"] = max(one.wrong for one in rows)
+    return told(__file__, BARS, figures, tiny=asked.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

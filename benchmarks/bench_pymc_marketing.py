@@ -18,7 +18,6 @@ pymc-marketing runs in an environment of its own, one thread, nutpie sampling; i
         [--chains 2] [--draws 500] [--tune 500] [--tiny]
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -27,12 +26,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
+from benchmarks.bars import Bar, told, words_of
 from benchmarks.bench_recovery import START
 from xbopt.calibration.backtest.forecast_scores import RECENT_WEEKS, YEAR_WEEKS
 from xbopt.calibration.backtest.records import days_of
@@ -52,6 +53,13 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 
+METHODS, PEER = ("ours", "ours, sales only", "pymc-marketing"), "pymc-marketing"
+BARS = (
+    *(Bar(name=f"{name}: median error of a return, factor") for name in METHODS),
+    *(Bar(name=f"{name}: 95 % intervals of returns cover") for name in METHODS),
+    *(Bar(name=f"{name}: wMAPE over that of the last four weeks") for name in METHODS),
+    Bar(name="processor time, pymc-marketing over ours"),
+)
 SCRIPT = Path(__file__).with_name("pymc_marketing_fit.py")
 HOLD_OUT_WEEKS = 8
 _SCORED_WEEKS = 52
@@ -292,9 +300,25 @@ def demo(
     print(f"ours: `xbopt import --columns {columns}` exits with {ran.returncode}: {said[:700]}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", type=Path, help="interpreter of the environment with pymc-marketing")
+def figures_of(scores: Mapping[str, Scores]) -> dict[str, float]:
+    """Figures of the panels of our market by name of a bar."""
+    naive = float(np.mean(scores["last four weeks"].wmape))
+    found = dict[str, float]()
+    for name in scores.keys() & set(METHODS):
+        one = scores[name]
+        found[f"{name}: median error of a return, factor"] = float(np.exp(np.median(one.errors)))
+        found[f"{name}: 95 % intervals of returns cover"] = float(np.mean(one.covered))
+        found[f"{name}: wMAPE over that of the last four weeks"] = float(np.mean(one.wmape)) / naive
+    if PEER in scores:
+        both = [float(np.median(scores[name].seconds)) for name in (PEER, "ours")]
+        found["processor time, pymc-marketing over ours"] = both[0] / both[1]
+    return found
+
+
+def main() -> int:
+    parser = words_of(__doc__)
+    here = Path(sys.executable) if find_spec("pymc_marketing") else None
+    parser.add_argument("--python", type=Path, default=here, help="interpreter of the environment with pymc-marketing")
     parser.add_argument("--panels", type=int, default=4)
     parser.add_argument("--first", type=int, default=0, help="seed of the first panel")
     parser.add_argument("--robyn", type=Path, help="robyn_dt_simulated_weekly.csv")
@@ -302,25 +326,28 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=2)
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--tune", type=int, default=500)
-    parser.add_argument("--tiny", action="store_true", help="one short panel")
     options = parser.parse_args()
     sampling = None
     if options.python:
-        sampling = Sampling(python=options.python, chains=options.chains, draws=options.draws, tune=options.tune)
+        chains, draws, tune = (1, 20, 20) if options.tiny else (options.chains, options.draws, options.tune)
+        sampling = Sampling(python=options.python, chains=chains, draws=draws, tune=tune)
     weeks, worlds, panels = _SCORED_WEEKS, NOISE_WORLDS, options.panels
     if options.tiny:
         weeks, worlds, panels = 8, 32, 1
+    figures = dict[str, float]()
     if panels:
         seeds = range(options.first, options.first + panels)
         scores = compare(load_scenario("quickstart"), seeds, weeks, worlds, sampling)
         print_scores(f"{panels} panels of our market, {weeks} scored weeks, 2 regions x 3 channels", scores)
+        figures = figures_of(scores)
     if options.robyn:
         columns = "date=DATE,net_revenue=revenue"
         demo("Robyn's demo table", options.robyn, robyn_table(options.robyn), columns, sampling)
     if options.meridian:
         columns = "date=time,country=geo,orders=conversions"
         demo("Meridian's demo table", options.meridian, meridian_table(options.meridian), columns, sampling)
+    return told(__file__, BARS, figures, tiny=options.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

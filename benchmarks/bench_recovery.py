@@ -17,7 +17,7 @@ each panel in a world of its own.
     python -m benchmarks.bench_recovery [STUDY...] [--panels 40] [--first 0] [--days 364] [--tiny]
 """
 
-import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,6 +26,7 @@ from datetime import date, timedelta
 import numpy as np
 from scipy.stats import kstest, norm
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.calibration.fit.findings import FindingCode
 from xbopt.calibration.fit.lift_tests import LiftTest
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
@@ -271,20 +272,28 @@ def run(study: str, panels: range, days: int, worlds: int = NOISE_WORLDS) -> Tal
     return tally
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+BARS = (
+    *(Bar(name=f"{study}: {said}") for study, said in SAID.items()),
+    *(Bar(name=f"{study}: 95 % intervals of returns cover") for study in SAID),
+)
+
+
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("studies", nargs="*", choices=[*STUDIES, []], help="all where left out")
     parser.add_argument("--panels", type=int, default=40)
     parser.add_argument("--first", type=int, default=0, help="seed of the first panel")
     parser.add_argument("--days", type=int, default=364)
-    parser.add_argument("--tiny", action="store_true", help="one short panel a study")
     options = parser.parse_args()
     days, panels, worlds = TINY if options.tiny else (options.days, options.panels, NOISE_WORLDS)
-    for study in options.studies or STUDIES:
-        if options.tiny and study == "lift":
-            continue
-        run(study, range(options.first, options.first + panels), days, worlds)
+    figures = dict[str, float]()
+    for study in options.studies or (["confounded"] if options.tiny else STUDIES):
+        tally = run(study, range(options.first, options.first + panels), days, worlds)
+        returns = np.abs(tally.errors[_FAMILIES["return"]]) < norm.ppf(0.975)
+        figures[f"{study}: {SAID[study]}"] = float(np.mean(tally.said))
+        figures[f"{study}: 95 % intervals of returns cover"] = float(returns.mean())
+    return told(__file__, BARS, figures, tiny=options.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,20 +1,31 @@
 """Time of one draw against numpy's own sampler, measured in turns in the same run.
 
-Run ``python benchmarks/bench_sampling.py``. Only the ratios compare between machines: the nanoseconds depend on what
+Run ``python -m benchmarks.bench_sampling``. Only the ratios compare between machines: the nanoseconds depend on what
 else runs.
 """
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.core.arrays import FloatArray
 from xbopt.core.randomness import WorldStream, named_generator
 from xbopt.simulator.sampling import normal_from_uniform, poisson_from_uniform
 
 WORLDS, SLOTS, ROUNDS, DAYS_AHEAD = 64, 192, 200, 8
+MEANS = {
+    "Poisson, tiny means 0.001-1": (1e-3, 1.0),
+    "Poisson, means 1-8": (1.0, 8.0),
+    "Poisson, means 8-30": (8.0, 30.0),
+    "Poisson, large means 100-100,000": (1e2, 1e5),
+    "Poisson, huge means 1e6-1e9": (1e6, 1e9),
+}
+MIXED, NORMAL, UNIFORM = "Poisson, mixed means", "normal", f"uniforms, {DAYS_AHEAD} days ahead"
+BARS = tuple(Bar(name=name) for name in (*MEANS, MIXED, NORMAL, UNIFORM))
 
 
 def nanoseconds(draw: Callable[[], object], draws: int) -> float:
@@ -24,13 +35,15 @@ def nanoseconds(draw: Callable[[], object], draws: int) -> float:
     return (time.process_time_ns() - start) / draws
 
 
-def compare(label: str, ours: Callable[[], object], peer: Callable[[], object], draws: int, peer_draws: int) -> None:
-    """Print the median time of both, taken in turns, and the median of their ratios."""
+def compare(
+    label: str, ours: Callable[[], object], peer: Callable[[], object], draws: tuple[int, int], rounds: int
+) -> float:
+    """Print the median time of both, taken in turns; the median of their ratios."""
     ours(), peer()
-    pairs = [(nanoseconds(ours, draws), nanoseconds(peer, peer_draws)) for _ in range(ROUNDS)]
+    pairs = [(nanoseconds(ours, draws[0]), nanoseconds(peer, draws[1])) for _ in range(rounds)]
     ours_ns, peer_ns = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs if b > 0)
-    print(f"{label:<34}{ours_ns:>8.1f}{peer_ns:>8.1f}{ratio:>8.2f}")
+    print(f"{label:<34}{ours_ns:>8.1f}{peer_ns:>8.1f}")
+    return statistics.median(a / b for a, b in pairs if b > 0)
 
 
 def spread(low: float, high: float) -> FloatArray:
@@ -44,37 +57,35 @@ def mixed() -> FloatArray:
     return np.where(rare, spread(30.0, 1e5), spread(1e-3, 30.0))
 
 
-def main() -> None:
+def main() -> int:
+    tiny = words_of(__doc__).parse_args().tiny
+    rounds = 2 if tiny else ROUNDS
     stream = WorldStream(seed=1, name="demand", worlds=np.arange(WORLDS), slots=SLOTS, days_ahead=DAYS_AHEAD)
     generator = named_generator(1, "peer")
     u = stream.uniforms(0)
     block = iter(range(10**6))
-    print(f"{'ns a draw, ' + str(u.size) + ' at once':<34}{'ours':>8}{'numpy':>8}{'ratio':>8}")
-    cases = {
-        "Poisson, tiny means 0.001-1": spread(1e-3, 1.0),
-        "Poisson, means 1-8": spread(1.0, 8.0),
-        "Poisson, means 8-30": spread(8.0, 30.0),
-        "Poisson, mixed means": mixed(),
-        "Poisson, large means 100-100,000": spread(1e2, 1e5),
-        "Poisson, huge means 1e6-1e9": spread(1e6, 1e9),
-    }
-    for label, mean in cases.items():
-        compare(
+    print(f"{'ns a draw, ' + str(u.size) + ' at once':<34}{'ours':>8}{'numpy':>8}")
+    once, figures = (u.size, u.size), dict[str, float]()
+    for label, mean in {**{name: spread(*ends) for name, ends in MEANS.items()}, MIXED: mixed()}.items():
+        figures[label] = compare(
             label,
             lambda mean=mean: poisson_from_uniform(u, mean),
             lambda mean=mean: generator.poisson(mean),
-            u.size,
-            u.size,
+            once,
+            rounds,
         )
-    compare("normal", lambda: normal_from_uniform(u), lambda: generator.standard_normal(u.shape), u.size, u.size)
-    compare(
-        f"uniforms, {DAYS_AHEAD} days ahead",
+    figures[NORMAL] = compare(
+        NORMAL, lambda: normal_from_uniform(u), lambda: generator.standard_normal(u.shape), once, rounds
+    )
+    figures[UNIFORM] = compare(
+        UNIFORM,
         lambda: stream.uniforms(DAYS_AHEAD * next(block)),
         lambda: generator.random(u.shape),
-        u.size * DAYS_AHEAD,
-        u.size,
+        (u.size * DAYS_AHEAD, u.size),
+        rounds,
     )
+    return told(__file__, BARS, figures, tiny=tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

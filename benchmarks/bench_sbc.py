@@ -15,9 +15,9 @@ row a parameter; it fails below 0.01, and 1 in 100 does so by chance.
 written by runs of other seeds, are read together: the first is written to.
 """
 
-import argparse
 import csv
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom, kstest
 
+from benchmarks.bars import Bar, told, words_of
 from benchmarks.bench_recovery import START
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, WARM_UP_DAYS, MarketFit, fit_market
 from xbopt.calibration.fit.recovery import (
@@ -50,6 +51,11 @@ DRAWS = 99
 """Draws of a posterior: ranks are 0 to 99, and ten bins hold ten of them each."""
 BINS = 10
 FAILS_BELOW = 0.01
+BARS = (
+    Bar(name="numbers whose ranks are not uniform, beyond chance", most=0.0),
+    Bar(name="numbers whose ranks are not uniform"),
+    Bar(name="truths within the middle 95 %"),
+)
 _MIDDLE = 0.95
 
 
@@ -227,7 +233,7 @@ def _row(name: str, uniform: FloatArray, ratios: Sequence[float], *, tested: boo
     )
 
 
-def print_table(rows: Sequence[Row]) -> None:
+def print_table(rows: Sequence[Row]) -> dict[str, float]:
     print(f"\n{'number':34s} {'fits':>5s} {'ratio':>6s} {'KS p':>6s} {'cover':>6s}  ranks by tenth")
     for row in rows:
         p = "" if np.isnan(row.p) else f"{row.p:.3f}"
@@ -241,6 +247,8 @@ def print_table(rows: Sequence[Row]) -> None:
         f"\n{len(failing)} of {len(tested)} numbers have KS p below {FAILS_BELOW}; independent ones would have "
         f"{by_chance} at most in 99 of 100 studies. {', '.join(failing)}"
     )
+    covered = float(np.mean([row.covered for row in tested]))
+    return {BARS[0].name: max(len(failing) - by_chance, 0), BARS[1].name: len(failing), BARS[2].name: covered}
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -251,8 +259,8 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
             writer.writerow([row.name, row.fits, row.ratio, row.p, row.covered, *row.histogram.tolist()])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--fits", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first market")
     parser.add_argument(
@@ -263,11 +271,10 @@ def main() -> None:
     parser.add_argument("--ranks", type=Path, action="append", default=[], help="keep and go on from ranks here")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     parser.add_argument("--workers", type=int)
-    parser.add_argument("--tiny", action="store_true", help="two short fits")
     options = parser.parse_args()
     fits, weeks, draws, worlds = options.fits, options.weeks, options.draws, NOISE_WORLDS
     if options.tiny:
-        fits, weeks, draws, worlds = 2, 8, 19, 32
+        fits, weeks, draws, worlds = 1, 8, 19, 32
     first = options.first
     collected, findings = study(
         load_scenario("quickstart"),
@@ -280,11 +287,12 @@ def main() -> None:
         workers=options.workers,
     )
     rows = table(collected, draws)
-    print_table(rows)
+    figures = print_table(rows)
     print(f"Findings, by fits: {dict(findings.most_common())}")
     if options.csv:
         write_csv(rows, options.csv)
+    return told(__file__, BARS, figures, tiny=options.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,10 +19,10 @@ import os
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import argparse
 import math
 import pickle
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents.policies import policy_from
 from xbopt.agents.training import TrainingSummary, train
 from xbopt.calibration.fit.market_fit import WARM_UP_DAYS, fit_market
@@ -48,6 +49,12 @@ from xbopt.studies.chunks import Chunk, Played, play_chunks
 from xbopt.studies.totals import merge_totals
 
 POLICY, SEED = "baseline", 1
+BARS = (
+    Bar(name="more workers over one, by processor time"),
+    Bar(name="more workers over one, by the clock"),
+    Bar(name="plain arithmetic, the same by the clock"),
+    Bar(name="cost of a part beside others"),
+)
 MODELLED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 
 
@@ -328,18 +335,17 @@ def model(found: Constants, crowding: float, *, worlds: int, points: int, chunk:
             print(f"  {workers:5} workers {seconds:10.1f} s {alone / seconds:7.1f} x   bound by {bound}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--scenario", default="us_eu_launch")
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--tiny", action="store_true", help="a size that measures nothing, for the tests")
     parser.add_argument("--whole-runs", action="store_true", help="measure runs of training and fits alone")
     asked = parser.parse_args()
     if asked.whole_runs:
         whole_runs(asked.engine, asked.workers, repeats=asked.repeats)
-        return
+        return 0
     market = build_market(load_scenario("quickstart" if asked.tiny else asked.scenario))
     chunk, repeats = (4, 1) if asked.tiny else (256, asked.repeats)
     days, cells = market.scenario.days, market.shape
@@ -357,7 +363,9 @@ def main() -> None:
         repeats=repeats,
     )
     model(found, more.crowding, worlds=100_000, points=10_000, chunk=chunk)
+    values = (more.processor, more.wall, more.plain, more.crowding)
+    return told(__file__, BARS, {bar.name: value for bar, value in zip(BARS, values, strict=True)}, tiny=asked.tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

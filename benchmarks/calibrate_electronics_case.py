@@ -1,6 +1,6 @@
 """Solve the free numbers of ``scenarios/electronics_case.yaml`` and print them as YAML values.
 
-Usage: ``python -m benchmarks.calibrate_electronics_case``. It takes about two minutes.
+Usage: ``python -m benchmarks.calibrate_electronics_case [--tiny]``. It takes about two minutes.
 
 The study gives six figures, and the scenario has six free factors, one for each:
 
@@ -23,12 +23,14 @@ counts and uncertain parameters meet curved responses; the three rates are there
 the ratio of 512 sampled worlds to the expectation. Those worlds have another seed than the check.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import root
 
+from benchmarks.bars import Bar, told, words_of
 from tests.scenarios.electronics_experiments import expected_year, price_lifts, synergy_experiment
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.build import build_scenario
@@ -44,6 +46,7 @@ CONVERSION_RATE, REPURCHASE_RATE, SALES_PER_DAY = 0.012, 0.008, 5000.0
 PRICE_LIFT, HOLIDAY_LIFT, SYNERGY_GAIN = 0.15, 0.10, 0.15
 
 CORRECTION_SEED, CORRECTION_WORLDS, ROUNDS = 1, 512, 3
+BARS = (Bar(name="largest relative miss of a target", most=1e-4),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +85,11 @@ def changed(document: ScenarioDocument, factors: Factors, customers: FloatArray 
     return ScenarioDocument.model_validate(data)
 
 
-def solve(document: ScenarioDocument, correction: FloatArray) -> Factors:
-    """Find the factors at which expected mode gives the study's figures, the three rates divided by ``correction``."""
+def solve(document: ScenarioDocument, correction: FloatArray, *, tiny: bool) -> tuple[Factors, float]:
+    """Find the factors at which expected mode gives the study's figures, the three rates divided by ``correction``.
+
+    Gives the largest relative miss beside them; a tiny run looks once where the file stands.
+    """
     rates = np.array([CONVERSION_RATE, REPURCHASE_RATE, SALES_PER_DAY]) / correction
 
     def misses(logs: FloatArray) -> FloatArray:
@@ -95,11 +101,13 @@ def solve(document: ScenarioDocument, correction: FloatArray) -> Factors:
         gains.append((1.0 + synergy_experiment(scenario).gain) / (1.0 + SYNERGY_GAIN))
         return np.concatenate([have / rates, gains]) - 1.0
 
+    if tiny:
+        return Factors(), float(np.abs(misses(np.zeros(6))).max())
     found = root(misses, np.zeros(6), method="hybr", options={"xtol": 1e-6, "eps": 1e-4, "factor": 0.3})
     miss = float(np.abs(found.fun).max())
-    if miss > 1e-4:
+    if not BARS[0].holds(miss):
         raise SystemExit(f"No solution: the worst figure misses its target by {miss:.2%}. {found.message}")
-    return Factors.of(found.x)
+    return Factors.of(found.x), miss
 
 
 def sampled_rates(scenario: Scenario, *, seed: int, worlds: int) -> FloatArray:
@@ -109,19 +117,21 @@ def sampled_rates(scenario: Scenario, *, seed: int, worlds: int) -> FloatArray:
     return np.array([kpis["conversion_rate"].mean, kpis["repurchase_rate"].mean, sales])
 
 
-def calibrate() -> ScenarioDocument:
-    """Solve, let the customer base settle, correct for sampling, and solve again until nothing moves."""
+def calibrate(*, tiny: bool) -> tuple[ScenarioDocument, float]:
+    """Solve, let the customer base settle, correct for sampling, and solve again until nothing moves; the last miss."""
+    rounds, settling, worlds = (1, 1, 2) if tiny else (ROUNDS, 4, CORRECTION_WORLDS)
     document, correction = load_scenario(CASE).document, np.ones(3)
-    for step in range(ROUNDS):
-        document = changed(document, solve(document, correction))
+    for step in range(rounds):
+        document = changed(document, solve(document, correction, tiny=tiny)[0])
         year = expected_year(build_scenario(document))
-        for _ in range(4):
+        for _ in range(settling):
             document = changed(document, Factors(), year.customers)
             year = expected_year(build_scenario(document))
-        sampled = sampled_rates(build_scenario(document), seed=CORRECTION_SEED, worlds=CORRECTION_WORLDS)
+        sampled = sampled_rates(build_scenario(document), seed=CORRECTION_SEED, worlds=worlds)
         correction = sampled / np.array([year.conversion_rate, year.repurchase_rate, year.sales_per_day])
         print(f"# round {step + 1}: sampled over expected, conversion, repurchase, sales: {np.round(correction, 4)}")
-    return changed(document, solve(document, correction))
+    factors, miss = solve(document, correction, tiny=tiny)
+    return changed(document, factors), miss
 
 
 def four_digits(value: float) -> float:
@@ -151,10 +161,13 @@ def yaml_values(document: ScenarioDocument) -> dict[str, float]:
     return values
 
 
-def main() -> None:
-    for path, value in yaml_values(calibrate()).items():
+def main() -> int:
+    tiny = words_of(__doc__).parse_args().tiny
+    document, miss = calibrate(tiny=tiny)
+    for path, value in yaml_values(document).items():
         print(f"{path}={value:g}")
+    return told(__file__, BARS, {BARS[0].name: miss}, tiny=tiny)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Where carry-over makes the one-step answer wrong and the sequential one right; figures of docs/evaluation.md.
 
-Usage: ``python benchmarks/carry_over_example.py [--worlds 1000] [--logs 40] [--json]``
+Usage: ``python -m benchmarks.carry_over_example [--worlds 1000] [--logs 40] [--json] [--tiny]``
 
 The quickstart market with three tactics a cell and week: no discount, 10 %, 20 %. The log was written by drawing them
 evenly. The question: what would a season of mostly one tactic earn (80 %, the others 10 % each)? A discount borrows a
@@ -10,7 +10,6 @@ about, and in all cells at once. The last table repeats the log with other seeds
 hold the truth.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bars import Bar, told, words_of
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decisions.menu import TacticMenu
@@ -42,6 +42,8 @@ MENU = (
 EVEN = (1 / 3, 1 / 3, 1 / 3)
 POLICIES = {"mostly no discount": (0.8, 0.1, 0.1), "mostly 10 %": (0.1, 0.8, 0.1), "mostly 20 %": (0.1, 0.1, 0.8)}
 STEPS = 4
+KINDS = ("one-step", "sequential")
+BARS = tuple(Bar(name=f"{kind} intervals that hold the truth") for kind in KINDS)
 LOG_SEED, TRUTH_SEED = 1, 1_000_003
 
 
@@ -135,17 +137,14 @@ def measure(worlds: int, logs: int) -> dict[str, list[list[str]]]:
             for name, both in found.items()
         ]
         refused = dict.fromkeys(POLICIES, 0)
-        hits = {(name, kind): 0 for name in POLICIES for kind in ("one-step", "sequential")}
+        hits = {(name, kind): 0 for name in POLICIES for kind in KINDS}
         for number in range(logs):
             repeated = answers(scenario, worlds // 2, LOG_SEED + 1 + number, folder)
             for name, kind in hits:
                 one, steps = repeated[name][kind].estimates["dr"], STEPS if kind == "one-step" else 1
                 hits[name, kind] += steps * one.low <= truth[name]["one cell"][0] <= steps * one.high
                 refused[name] += kind == "sequential" and repeated[name][kind].verdict == "REFUSE"
-    shares = [
-        [name, *(f"{hits[name, kind]} of {logs}" for kind in ("one-step", "sequential")), str(refused[name])]
-        for name in POLICIES
-    ]
+    shares = [[name, *(f"{hits[name, kind]} of {logs}" for kind in KINDS), str(refused[name])] for name in POLICIES]
     return {"seasons": rows, "coverage": shares if logs else []}
 
 
@@ -157,12 +156,13 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 def main() -> int:
     """Print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = words_of(__doc__)
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--logs", type=int, default=40)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args()
-    found = measure(options.worlds, options.logs)
+    worlds, logs = (20, 1) if options.tiny else (options.worlds, options.logs)
+    found = measure(worlds, logs)
     if options.json:
         print(json.dumps(found))
         return 0
@@ -171,7 +171,9 @@ def main() -> int:
     if found["coverage"]:
         print()
         print(table(["the 95 % interval holds the truth", "one-step x 4", "sequential", "refused"], found["coverage"]))
-    return 0
+    held = np.array([[int(cell.split()[0]) for cell in row[1:3]] for row in found["coverage"]])
+    figures = {bar.name: held[:, place].mean() / logs for place, bar in enumerate(BARS)} if logs else {}
+    return told(__file__, BARS, figures, tiny=options.tiny)
 
 
 if __name__ == "__main__":

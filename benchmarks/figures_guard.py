@@ -6,12 +6,12 @@ two such records.
 
     python -m benchmarks.figures_guard write before.json [--only simulate,plan]
     python -m benchmarks.figures_guard compare before.json after.json
+    python -m benchmarks.figures_guard --tiny
 
 ``compare`` ends with 1 where a value is gone or differs; values that came new are listed. Times, paths and dates are
 left out. Both records have to be made on one machine: another processor may round otherwise.
 """
 
-import argparse
 import base64
 import hashlib
 import json
@@ -32,6 +32,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.bars import Bar, told, words_of
+
+BARS = (Bar(name="values gone or changed", most=0.0),)
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCENARIOS = ("quickstart", "gift_retailer", "electronics_case", "us_eu_launch", "singles_day", "tariff_shock")
 PLANS = ("uniform", "proportional", "calendar", "greedy_roas", "planner")
@@ -107,7 +110,7 @@ def comparisons(folder: Path) -> Record:
 
 
 def tiny(folder: Path) -> Record:
-    """One short comparison, for the test of this script."""
+    """One short comparison."""
     short = ("--set", "horizon.days=8", "--set", "plan.discounts=[]", "--runs", "2", "--oracle-worlds", "1")
     return {"quickstart": run_xbopt(folder, "compare", "quickstart", *short, "--policies", "uniform", "--json")}
 
@@ -270,7 +273,7 @@ def write(file: Path, only: list[str]) -> None:
 
 
 def compare(before: Path, after: Path) -> int:
-    """Print the differences of two records; 1 where a value is gone or differs."""
+    """Print the differences of two records; the number of values that are gone or differ."""
     one, other = (json.loads(file.read_text(encoding="utf-8")) for file in (before, after))
     parts = one.keys() & other.keys()
     found = sorted(differences({name: one[name] for name in parts}, {name: other[name] for name in parts}))
@@ -278,13 +281,13 @@ def compare(before: Path, after: Path) -> int:
         print(f"{kind}: {place}: {what[:300]}")
     wrong = sum(kind != "new" for kind, _, _ in found)
     print(f"{', '.join(sorted(parts))}: {wrong} values gone or changed, {len(found) - wrong} new")
-    return int(wrong > 0)
+    return wrong
 
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    parser = words_of(__doc__)
+    verbs = parser.add_subparsers(dest="verb")
     writing = verbs.add_parser("write")
     writing.add_argument("file", type=Path)
     writing.add_argument("--only", default=ALL, help=f"parts, with commas between: {ALL}")
@@ -293,9 +296,16 @@ def main() -> int:
     comparing.add_argument("after", type=Path)
     asked = parser.parse_args()
     if asked.verb == "compare":
-        return compare(asked.before, asked.after)
-    write(asked.file, asked.only.split(","))
-    return 0
+        return told(__file__, BARS, {BARS[0].name: compare(asked.before, asked.after)}, tiny=False)
+    if asked.verb == "write":
+        write(asked.file, asked.only.split(","))
+        return 0
+    if not asked.tiny:
+        parser.error("write or compare?")
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder) / "record.json"
+        write(record, ["tiny"])
+        return told(__file__, BARS, {BARS[0].name: compare(record, record)}, tiny=True)
 
 
 if __name__ == "__main__":

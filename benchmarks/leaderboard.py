@@ -1,26 +1,30 @@
 """The leaderboard of a task card: who comes how far from the uniform plan to the planner that knows each world.
 
-    python benchmarks/leaderboard.py quickstart-v0 --rows random,sb3_ppo,sac,tqc,lin_ts,ppo --out runs/board
+    python -m benchmarks.leaderboard quickstart-v0 --rows random,sb3_ppo,sac,tqc,lin_ts,ppo --out runs/board [--tiny]
 
 Offline learners are trained elsewhere, since d3rlpy wants other libraries than this project:
 
-    python benchmarks/leaderboard.py quickstart-v0 --rows "" --data runs/data        # writes runs/data/dataset.h5
+    python -m benchmarks.leaderboard quickstart-v0 --rows "" --data runs/data        # writes runs/data/dataset.h5
     OTHER/python benchmarks/offline_baselines.py runs/data/dataset.h5 -o runs/offline   # BC, IQL, CQL
-    python benchmarks/leaderboard.py quickstart-v0 --rows "" --offline runs/offline
+    python -m benchmarks.leaderboard quickstart-v0 --rows "" --offline runs/offline
 
 All meet the card's test worlds; learners met its training worlds only. Rows that were not run are listed as such.
 """
 
-import argparse
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import xbopt
+from benchmarks.bars import Bar, told, words_of
 from xbopt.agents.ppo.credit import Credit
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.core.randomness import named_generator
@@ -31,6 +35,7 @@ BUILT_IN = ("replan", "planner", "baseline", "uniform")
 ONLINE = ("random", "sb3_ppo", "sac", "tqc", "lin_ts", "ppo")
 OFFLINE = ("bc", "iql", "cql")
 WORLDS = 32
+BARS = tuple(Bar(name=f"{row}: mean over the re-planner's") for row in (*BUILT_IN, *ONLINE, *OFFLINE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +128,8 @@ def leaderboard(
     budget: Budget,
     folder: Path,
     offline: Path | None = None,
-) -> list[str]:
-    """The table's lines, as markdown."""
+) -> tuple[list[str], dict[str, float]]:
+    """The table's lines, as markdown, and figures by name of a bar."""
     campaign = card.task.campaign(1, first_world=0)
     asked: list[object] = ["replan"]
     cost, missing = dict[str, float](), dict[str, str]()
@@ -181,7 +186,11 @@ def leaderboard(
             f"| {one.name} | {mean:,.0f} | {less.mean:+,.0f} ({less.low:+,.0f}..{less.high:+,.0f}) "
             f"| {less.verdict} | {closed} | {seconds} |"
         )
-    return [*lines, *(f"| {row} | {why} | | | | |" for row, why in missing.items())]
+    means = {Path(one.name).name.removeprefix(f"{card.card}-"): one.figures[card.metric].mean for one in shown}
+    known = {bar.name for bar in BARS}
+    figures = {f"{row}: mean over the re-planner's": mean / means["replan"] for row, mean in means.items()}
+    lines += [f"| {row} | {why} | | | | |" for row, why in missing.items()]
+    return lines, {name: ratio for name, ratio in figures.items() if name in known}
 
 
 def write_data(card: xbopt.Card, folder: Path, episodes: int) -> Path:
@@ -205,9 +214,31 @@ def write_data(card: xbopt.Card, folder: Path, episodes: int) -> Path:
     return xbopt.write_d3rlpy(mixed, folder)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("card", help="name of a shipped card, or a card's file")
+def tiny_board() -> int:
+    """Every part once: data, the offline learners where d3rlpy is here, and a random agent."""
+    card = xbopt.load_card("quickstart-v0").model_copy(update={"plan": "greedy_roas", "anchor": "greedy_roas"})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = write_data(card, folder / "data", 4)
+        if find_spec("d3rlpy") is not None:
+            words = [str(data), "-o", str(folder), "--steps", "2"]
+            subprocess.run([sys.executable, "-m", "benchmarks.offline_baselines", *words], check=True)
+        lines, figures = leaderboard(
+            card,
+            rows=["random"],
+            runs=2,
+            oracle_worlds=0,
+            budget=Budget(steps=8, seconds=1.0, seed=0),
+            folder=folder,
+            offline=folder,
+        )
+    print("\n".join(lines))
+    return told(__file__, BARS, figures, tiny=True)
+
+
+def main() -> int:
+    parser = words_of(__doc__)
+    parser.add_argument("card", nargs="?", default="quickstart-v0", help="name of a shipped card, or a card's file")
     parser.add_argument("--rows", default=",".join(ONLINE))
     parser.add_argument("--runs", type=int, default=256)
     parser.add_argument("--oracle-worlds", type=int, default=64)
@@ -219,12 +250,14 @@ def main() -> None:
     parser.add_argument("--offline", type=Path, help="folder of what benchmarks/offline_baselines.py wrote")
     parser.add_argument("--out", type=Path, default=Path("runs/leaderboard"))
     asked = parser.parse_args()
+    if asked.tiny:
+        return tiny_board()
     card = xbopt.load_card(asked.card)
     if asked.data is not None:
         print(write_data(card, asked.data, asked.episodes))
-        return
+        return 0
     asked.out.mkdir(parents=True, exist_ok=True)
-    lines = leaderboard(
+    lines, figures = leaderboard(
         card,
         rows=[row for row in asked.rows.split(",") if row],
         runs=asked.runs,
@@ -236,7 +269,8 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     (asked.out / f"{card.card}.md").write_text(text, encoding="utf-8")
     print(text)
+    return told(__file__, BARS, figures, tiny=False)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Search PPO's presets: where the figures in ``agents/ppo/settings.py`` come from.
 
-    python benchmarks/search_ppo_presets.py SCENARIO [--encoding residual] [--trials 16] [--minutes 1.5]
+    python -m benchmarks.search_ppo_presets [SCENARIO] [--encoding residual] [--trials 16] [--minutes 1.5] [--tiny]
 
 Optuna proposes settings; the first trial is the preset as it stands. Each trial trains from the planner's plan for the
 same processor time, and what counts is the best reward above the re-planner's on validation worlds that no benchmark
@@ -10,7 +10,6 @@ because the luckiest of many is not the best; the one with the highest mean of b
 presets.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import optuna
 
+from benchmarks.bars import Bar, told, words_of
+from benchmarks.oracle_plans import SHORT
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
@@ -33,6 +34,7 @@ from xbopt.simulator.parameters import MarketParameters
 SEED, SECOND_SEED = 7, 8
 CHECKS = 10
 FINALISTS = 3
+BARS = (Bar(name="best reward above the re-planner's"),)
 
 
 class OutOfTimeError(Exception):
@@ -106,21 +108,24 @@ def trained(
     return best
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenario")
+def main() -> int:
+    parser = words_of(__doc__)
+    parser.add_argument("scenario", nargs="?", default="quickstart")
     parser.add_argument("--encoding", default="residual")
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=1.5)
     arguments = parser.parse_args()
-    scenario = load_scenario(arguments.scenario)
+    trials, minutes, finalists_wanted = (
+        (2, 0.01, 1) if arguments.tiny else (arguments.trials, arguments.minutes, FINALISTS)
+    )
+    scenario = load_scenario(arguments.scenario, overrides=SHORT if arguments.tiny else [])
     market = build_market(scenario)
     shelf = PolicyShelf(market)
     shelf.policy("replan")  # plans once, before any clock runs
     base = with_options(
         preset_for(scenario, arguments.encoding), {"patience": 10_000, "evaluate_every": 2, "test_worlds": 0}
     )
-    seconds = 60.0 * arguments.minutes
+    seconds = 60.0 * minutes
 
     def objective(trial: optuna.Trial) -> float:
         options = proposed(trial, arguments.encoding)
@@ -150,9 +155,9 @@ def main() -> None:
     )
     known = asdict(base)
     study.enqueue_trial({name: known[name] for name in known if name in _searched(arguments.encoding)})
-    study.optimize(objective, n_trials=arguments.trials)
+    study.optimize(objective, n_trials=trials)
     whole = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    finalists = sorted(whole, key=lambda trial: -float(trial.value or 0.0))[:FINALISTS]
+    finalists = sorted(whole, key=lambda trial: -float(trial.value or 0.0))[:finalists_wanted]
     means: list[float] = []
     for trial in finalists:
         again = trained(market, shelf, with_options(base, trial.params), seed=SECOND_SEED, seconds=seconds)
@@ -162,6 +167,7 @@ def main() -> None:
     print(f"best: trial {finalists[best].number}, {means[best]:,.0f} {scenario.base_currency} above the re-planner")
     for name, value in finalists[best].params.items():
         sys.stdout.write(f"    {name}={value!r},\n")
+    return told(__file__, BARS, {BARS[0].name: means[best]}, tiny=arguments.tiny)
 
 
 def _searched(encoding: str) -> frozenset[str]:
@@ -171,4 +177,4 @@ def _searched(encoding: str) -> frozenset[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,28 +1,33 @@
-"""Names from the registries: what the shell offers when the tab key is pressed, and what ``--help`` lists."""
+"""Names from the registries: what the shell offers when the tab key is pressed, and what ``--help`` lists.
+
+All of them are read where they are cheap: neither waits for the market or for a learning library.
+"""
 
 import re
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from typer.core import TyperCommand, TyperOption
 
 _REGISTRIES = {
-    "scenarios": ("xbopt.core.scenario.loading", "shipped_scenarios"),
-    "policies": ("xbopt.agents.policies", "NAMES"),
-    "plans": ("xbopt.agents.policies", "BUILT_IN"),
-    "goals": ("xbopt.agents.planner.goals", "GOALS"),
-    "targets": ("xbopt.agents.planner.goals", "TARGETS"),
-    "agents": ("xbopt.agents.registry", "AGENTS"),
+    "policies": "POLICIES",
+    "plans": "PLANS",
+    "goals": "GOALS",
+    "targets": "TARGETS",
+    "agents": "AGENTS",
 }
-"""Module and name of each registry. They are loaded when somebody asks: other help need not wait for them."""
+"""Name of each registry in ``agents/registry.py``, beside that of scenarios."""
 
 
 def names_in(registry: str) -> tuple[str, ...]:
-    """The names of one of ``_REGISTRIES``, in its order."""
-    module, attribute = _REGISTRIES[registry]
-    found: Any = getattr(import_module(module), attribute)
-    return tuple(found()) if registry == "scenarios" else tuple(found)
+    """The names of a registry, in its order."""
+    if registry == "scenarios":
+        from xbopt.core.scenario.shipped import shipped_scenarios
+
+        return shipped_scenarios()
+    from xbopt.agents import registry as registries
+
+    return tuple(getattr(registries, _REGISTRIES[registry]))
 
 
 def _offer(registry: str) -> Callable[[str], list[str]]:

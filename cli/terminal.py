@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.core.errors import XboptError
-from xbopt.core.json_text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,6 +149,8 @@ def tell_cost(cost: "ExplorationCost") -> None:
 
 def print_json(document: Mapping[str, object] | Sequence[object]) -> None:
     """One JSON document on stdout, and nothing else; what is not known is null."""
+    from xbopt.core.json_text import json_text
+
     sys.stdout.write(json_text(document))
 
 

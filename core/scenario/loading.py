@@ -22,6 +22,7 @@ from xbopt.core.scenario.draws import DrawsError, JointDraws, read_draws
 from xbopt.core.scenario.migration import refuse_old_form
 from xbopt.core.scenario.past_table import with_past_rows
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.scenario.shipped import shipped_scenarios
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -45,12 +46,6 @@ def scenario_text(scenario: Scenario) -> str:
         raise UsageError(f"The scenario {scenario.name} has draws in a file of their own, so no text holds all of it.")
     plain = scenario.document.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-
-
-def shipped_scenarios() -> tuple[str, ...]:
-    """Names of the scenarios that come with xbopt, sorted."""
-    folder = resources.files("xbopt.scenarios")
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
 
 
 def read_document(scenario: str | Path) -> Document:

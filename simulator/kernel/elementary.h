@@ -9,7 +9,7 @@
 
 #include "lanes.h"
 
-#if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
+#if defined(__FMA__) || defined(LEVEL_HAS_FMA) || defined(__FP_FAST_FMA) || defined(__ARM_FEATURE_FMA)
 #define FMA(a, b, c) __builtin_fma((a), (b), (c))
 #else
 INLINE double emulated_fma(double a, double b, double c)

@@ -6,6 +6,7 @@ One engine plays all of a run, since their last bits differ.
 
 import logging
 import os
+import platform
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -108,7 +109,7 @@ def _fastest() -> Engine:
         # pip shows no warning of a build, so it is said once here.
         logging.getLogger("xbopt").warning("Days are played by numpy, several times slower. %s", _MISSING)
         return Engine(name="numpy", reason=_MISSING)
-    if _level() == "baseline" and os.uname().machine == "x86_64":
+    if _level() == "baseline" and platform.machine().lower() in {"x86_64", "amd64"}:
         return Engine(name="numpy", reason="This processor has no fused multiplication, without which numpy is faster.")
     return Engine(name="native", reason="It is the faster engine here.", level=_level())
 

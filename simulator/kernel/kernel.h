@@ -16,7 +16,7 @@ struct level {
 };
 
 extern const struct level level_baseline;
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__)
 #define XBOPT_X86_LEVELS 1
 extern const struct level level_avx2, level_avx512;
 #endif

@@ -15,10 +15,19 @@ enum { LANES = 64 };
 typedef double lanes[LANES] __attribute__((aligned(64)));
 
 /* The arrays of a loop never overlap unless they are the same array at the same entry. */
-#define EACH(w, n) _Pragma("GCC ivdep") for (int w = 0; w < (n); ++w)
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+#define EACH(w, n) INDEPENDENT for (int w = 0; w < (n); ++w)
 
 /* A short loop over constants inside such a loop is written out, or the outer one is not vectorised. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll_count(32)")
+#else
 #define UNROLLED _Pragma("GCC unroll 32")
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 

@@ -4,13 +4,15 @@ import re
 from collections.abc import Callable, Iterable
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from xbopt.agents.planner.goals import GOALS, TARGETS
 from xbopt.agents.policies import BUILT_IN, NAMES
 from xbopt.agents.training import AGENTS
-from xbopt.cli.completion import agent_names, goal_names, policy_names, scenario_names
+from xbopt.cli.completion import agent_names, goal_names, names_in, policy_names, scenario_names
 from xbopt.cli.main import app
+from xbopt.cli.verbs import VERBS
 from xbopt.core.scenario.loading import shipped_scenarios
 
 LISTED: list[tuple[str, str, Iterable[str]]] = [
@@ -39,6 +41,22 @@ def test_help_lists_every_name(command: str, option: str, names: Iterable[str]) 
     text = help_of(command)[option]
     missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("named", "made"),
+    [("policies", NAMES), ("plans", BUILT_IN), ("goals", GOALS), ("targets", TARGETS), ("agents", AGENTS)],
+)
+def test_a_list_of_names_holds_what_there_is(named: str, made: Iterable[str]) -> None:
+    """The lists stand apart from what they name, so that help need not load it."""
+    assert names_in(named) == tuple(made)
+
+
+def test_the_list_of_commands_says_what_their_help_says() -> None:
+    group = typer.main.get_command(app)
+    for name, verb in VERBS.items():
+        command = group.get_command(None, name)
+        assert " ".join(command.help.partition("\n\n")[0].split()) == verb.help
 
 
 @pytest.mark.parametrize("command", sorted({command for command, _, _ in LISTED}))

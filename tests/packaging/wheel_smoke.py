@@ -112,6 +112,7 @@ def check_installed(python: Path, folder: Path) -> None:
     if answer["runs"] != 4:
         fail(f"`xbopt simulate quickstart --runs 4 --json` says {answer['runs']} runs")
     print("the installed wheel simulates quickstart")
+    print(run(python, REPOSITORY / "tests" / "packaging" / "native_smoke.py", folder=folder).strip())
 
 
 def main() -> None:

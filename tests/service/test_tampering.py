@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.bench_tampering import run
 from tests.service.conftest import Exported, Serve, new_database
 from tests.service.file_tamperings import CLOSED_FILES, OPEN_FILES, FileTampering
 from tests.service.tamperings import (
@@ -197,12 +196,6 @@ def test_copies_of_a_service_s_store(serve: Serve, tactic: Exported, tmp_path: P
     assert again.process.wait(timeout=20) == 0
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     assert verify(str(path)).code == 0
-
-
-def test_random_tamperings_are_found(tactic: Exported, tmp_path: Path) -> None:
-    """One round of the benchmark, on SQLite."""
-    found = run(tmp_path, rounds=1, seed=5, servers=["sqlite"], exported=tactic)
-    assert sum(found.values()) == len(ROWS) + len(WITH_HEAD) + len(SQLITE) + len(OPEN_FILES) + len(CLOSED_FILES)
 
 
 def test_a_mark_stands_as_long_as_the_log_holds_more(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Chunks of worlds by workers: the same bytes whatever plays them, however they are cut; files too."""
 
-import subprocess
-import sys
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,12 +94,3 @@ def test_worlds_far_out_are_the_same_too(market):
     one, two = (xbopt.simulate(market, "uniform", **asked, workers=count) for count in (1, 2))
     assert bytes_of(one.totals) == bytes_of(two.totals)
     assert np.isfinite(one.totals.money).all()
-
-
-def test_the_benchmark_of_workers_runs(repository):
-    """In a size that measures nothing, so that it does not rot."""
-    command = [sys.executable, "-m", "benchmarks.bench_scale", "--tiny"]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    for word in ("us a world-day", "MB a part", "overhead of local", "scaling, medians", "1000 workers"):
-        assert word in done.stdout

@@ -29,7 +29,7 @@ def small(name):
 
 def test_every_row_is_run_or_says_that_it_was_not(board, tmp_path, monkeypatch):
     monkeypatch.setattr(board, "WORLDS", 2)
-    lines = board.leaderboard(
+    lines, figures = board.leaderboard(
         small("quickstart_misspecified-v0"),
         rows=["random", "sb3_ppo", "sac", "ppo"],
         runs=2,
@@ -41,6 +41,7 @@ def test_every_row_is_run_or_says_that_it_was_not(board, tmp_path, monkeypatch):
     assert set(rows) == {"policy", *board.BUILT_IN, *board.ONLINE, *board.OFFLINE}
     assert {name for name, line in rows.items() if "not run" in line} == {"tqc", "lin_ts", "ppo", *board.OFFLINE}
     assert "one scenario" in rows["ppo"]
+    assert figures["replan: mean over the re-planner's"] == 1.0
     assert rows["replan"].split("|")[3].strip().startswith("+0 ")
 
 
