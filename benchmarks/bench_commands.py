@@ -1,6 +1,6 @@
 """How much faster commands are where days are compiled: by the clock and by processor time, in turns.
 
-    python benchmarks/bench_commands.py [--before CHECKOUT] [--only NAME ...] [--rounds 3] [--threads 2] [--tiny]
+    python -m benchmarks.bench_commands [--before CHECKOUT] [--only NAME ...] [--rounds 3] [--threads 2] [--tiny]
 
 Each command runs as its own process, numpy's day and the native day one after the other in every round; the middle one
 of the rounds counts, and a first round that compiles bytecode does not. ``--before`` plays numpy's day in another
@@ -8,7 +8,6 @@ checkout, so that the ratio says what has come since. The machine may be shared:
 clock even they mean little then.
 """
 
-import argparse
 import os
 import resource
 import subprocess
@@ -17,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+from benchmarks.bars import Bar, told, words_of
 
 HERE = Path(__file__).resolve().parents[1]
 OUT = "{out}"
@@ -31,20 +32,30 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "what-if": ("what-if", "quickstart", "budget +20%"),
 }
 TINY: dict[str, tuple[str, ...]] = {"simulate": ("simulate", "quickstart", "--runs", "2")}
+BARS = [
+    *(Bar(name=f"{name}, before over after, by the clock", least={"simulate": 5.0}.get(name)) for name in COMMANDS),
+    *(
+        Bar(
+            name=f"{name}, before over after, processor",
+            least={"plan": 3.0, "plan-small": 3.0}.get(name),
+        )
+        for name in COMMANDS
+    ),
+]
 SUFFIX = {"log": ".parquet", "plan-report": ".html", "train": ""}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = words_of(__doc__)
     parser.add_argument("--before", type=Path, default=HERE, help="checkout whose numpy day is measured")
     parser.add_argument("--only", nargs="*", choices=list(COMMANDS), help="commands that are measured")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="threads of the native day")
-    parser.add_argument("--tiny", action="store_true", help="a size that measures nothing, for the tests")
     options = parser.parse_args()
     commands = TINY if options.tiny else {name: COMMANDS[name] for name in options.only or COMMANDS}
     rounds = 1 if options.tiny else options.rounds
     print("numpy over native: by the clock, by processor time; seconds of both, clock/processor")
+    figures = dict[str, float]()
     for name, words in commands.items():
         turns = [
             (run(options.before, name, words, "numpy", 1), run(HERE, name, words, "native", options.threads))
@@ -55,6 +66,11 @@ def main() -> None:
             "/".join(f"{median(turn[side][i] for turn in turns):.1f}" for i in range(2)) for side in range(2)
         )
         print(f"{name:12s} {clock:5.1f} {processor:5.1f}   {before} s   {after} s", flush=True)
+        figures |= {
+            f"{name}, before over after, by the clock": clock,
+            f"{name}, before over after, processor": processor,
+        }
+    return told(__file__, BARS, figures, tiny=options.tiny)
 
 
 def run(checkout: Path, name: str, words: tuple[str, ...], engine: str, threads: int) -> tuple[float, float]:
@@ -80,4 +96,4 @@ def _processor_seconds() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
