@@ -119,6 +119,7 @@ class Allocator:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         schema, manifest = bundle.schema, bundle.manifest
+        self._graph = bundle.decider.graph
         self.schema_sha256 = hashlib.sha256(bundle.schema_bytes).hexdigest()
         self.address = manifest.content_address
         self.currency = schema.currency
@@ -280,7 +281,7 @@ class Allocator:
                 barred = (forced != batch.held).any(axis=(1, 2))
         if plan is not None:
             forced = np.where(plan[:, None, None], self._plan_tactic[batch.day], forced)
-        found = self.bundle.session.named(
+        found = self._graph.named(
             {
                 **self._inputs(batch, plan),
                 "uniform": uniforms(batch.decision_ids, self._cells[0] * self._cells[1]).reshape(rows, *self._cells),
@@ -321,7 +322,7 @@ class Allocator:
             free = np.broadcast_to(self._free, (rows, self._factors))
             drawn = {"uniform": uniforms(batch.decision_ids, self._factors), "forced": free}
             inputs = {**inputs, **drawn, **({} if batch.held is None else {"forced": batch.held})}
-        return self.bundle.session.named(inputs)
+        return self._graph.named(inputs)
 
     def _inputs(self, batch: Batch, plan: BoolArray | None) -> Arrays:
         """What the graph reads. The plan looks at no feature, so nothing strange may come in with its rows."""

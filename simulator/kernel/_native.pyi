@@ -8,6 +8,7 @@ Fields: TypeAlias = tuple[tuple[str, str], ...]
 
 LEVELS: tuple[str, ...]
 SIZES: str
+OPERATIONS: tuple[str, ...]
 MARKET_FIELDS: Fields
 WORLD_FIELDS: Fields
 STATE_FIELDS: Fields
@@ -48,3 +49,7 @@ def draw(
     /,
 ) -> None: ...
 def evaluate(level: str, function: str, x: Buffer, y: Buffer, out: Buffer, /) -> None: ...
+def program(
+    level: str, steps: Buffer, fixed: int, constants: Buffer, tensors: Buffer, inputs: int, total: int, /
+) -> CapsuleType: ...
+def run(program: CapsuleType, inputs: tuple[Buffer, ...], outputs: Buffer, rows: int, /) -> None: ...

@@ -3,6 +3,7 @@
 
 #include "blocks.h"
 #include "packs.h"
+#include "programs.h"
 #include "threads.h"
 #include "draws.h"
 
@@ -197,7 +198,7 @@ static int fill_module(PyObject *module)
         || add_fields(module, "DECISION_FIELDS", DECISION_LIST, LENGTH(DECISION_LIST))
         || add_fields(module, "DRAW_FIELDS", DRAW_LIST, LENGTH(DRAW_LIST)))
         return -1;
-    return add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
+    return add_operations(module) || add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
         || add_fields(module, "DETAIL_FIELDS", DETAIL_LIST, LENGTH(DETAIL_LIST)) ? -1 : 0;
 }
 
@@ -209,6 +210,8 @@ static PyMethodDef methods[] = {
      "play(level, market, worlds, state, window, decision, draws, evening, outcome, details, day, count, threads)"},
     {"draw", draw, METH_VARARGS, "draw(level, left_key, right_key, worlds, order, out, normals, day, threads)"},
     {"evaluate", evaluate, METH_VARARGS, "evaluate(level, function, x, y, out)"},
+    {"program", new_program, METH_VARARGS, "program(level, steps, fixed, constants, tensors, inputs, total)"},
+    {"run", run_program, METH_VARARGS, "run(program, inputs, outputs, rows): a policy's graph, row by row."},
     {NULL, NULL, 0, NULL},
 };
 
