@@ -7,6 +7,7 @@ on random inputs; where anything differs, or there is no kernel, onnxruntime run
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -18,9 +19,9 @@ from xbopt.service.bundle.formats import Golden
 from xbopt.service.bundle.golden import check_graph, compare
 from xbopt.service.bundle.graph_inspection import Inspected
 from xbopt.service.bundle.graph_session import Arrays, GraphSession, PolicyGraph, joined
+from xbopt.service.bundle.kernel import kernel
 from xbopt.service.bundle.lowering import NotNativeError, lower
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Field, Schema, shape_of
-from xbopt.simulator.kernel.engine import chosen, native
 
 _RANDOM_ROWS = 64
 _ROWS_AT_ONCE = 32
@@ -33,16 +34,14 @@ class NativeGraph:
     Args:
         graph: The graph.
         schema: What goes in and comes out.
+        module: The kernel.
         level: Instruction level; all give the same bits.
 
     Raises:
-        NotNativeError: The kernel has no steps for the graph, or was not compiled.
+        NotNativeError: The kernel has no steps for the graph.
     """
 
-    def __init__(self, graph: Inspected, schema: Schema, *, level: str) -> None:
-        module = native()
-        if module is None:
-            raise NotNativeError("the kernel was not compiled")
+    def __init__(self, graph: Inspected, schema: Schema, module: ModuleType, *, level: str) -> None:
         lowered = lower(graph, schema, module.OPERATIONS)
         names = [field.name for field in schema.inputs]
         try:
@@ -58,8 +57,8 @@ class NativeGraph:
         starts = np.cumsum([0, *counts]).tolist()
         self._numbers: int = starts[-1]
         self._outputs = [
-            (field.name, start, shape_of(field, schema, 1)[1:], np.dtype(field.dtype))
-            for field, start in zip(schema.outputs, starts, strict=False)
+            (field.name, start, end, shape_of(field, schema, 1)[1:], field.dtype == "int64")
+            for field, start, end in zip(schema.outputs, starts, starts[1:], strict=False)
         ]
 
     def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
@@ -89,8 +88,10 @@ class NativeGraph:
         except IndexError as error:
             raise BundleError(f"The graph of the policy failed: {error}") from error
         return {
-            name: np.ndarray((rows, *shape), dtype, block, 8 * start * rows)
-            for name, start, shape, dtype in self._outputs
+            name: (block[start * rows : end * rows].view(np.int64) if whole else block[start * rows : end * rows]).reshape(
+                rows, *shape
+            )
+            for name, start, end, shape, whole in self._outputs
         }
 
 
@@ -121,11 +122,11 @@ def choose_decider(session: GraphSession, golden: Golden, schema: Schema, *, dai
     Raises:
         UsageError: The kernel is asked for and not there.
     """
-    engine = chosen()
-    if engine.name != "native":
+    module, engine = kernel()
+    if module is None:
         return Decider("graph", engine.reason, session)
     try:
-        made = NativeGraph(session.inspected, schema, level=engine.level)
+        made = NativeGraph(session.inspected, schema, module, level=engine.level)
     except NotNativeError as error:
         return Decider("graph", f"The native kernel has no steps for this graph: {error}.", session)
     try:

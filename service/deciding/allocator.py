@@ -174,8 +174,11 @@ class Allocator:
         Raises:
             RequestError: The request does not fit the schema.
         """
-        asked = self.reader.checked(request)
-        return self.decide(self.reader.one(asked, asked.decision_id or new_decision_id()), kill=kill)
+        batch = self.reader.plain(request)
+        if batch is None:
+            asked = self.reader.checked(request)
+            batch = self.reader.one(asked, asked.decision_id or new_decision_id())
+        return self.decide(batch, kill=kill)
 
     def decide(self, batch: Batch, *, kill: KillMode = "off") -> Allocation:
         """Decide for a batch of markets.

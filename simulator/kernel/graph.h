@@ -9,8 +9,6 @@
 #include "elementary.h"
 #include "program.h"
 
-enum { COLUMNS = 16 };
-
 INLINE double tanh_of(double x)
 {
     double e = expm1_of(x < 0.0 ? -2.0 * x : 2.0 * x), y = e / (e + 2.0);
@@ -49,6 +47,9 @@ INLINE double exp_or_limit(double x)
     for (int64_t i = 0; i < step->length[0]; ++i)                                                                    \
         for (int64_t j = 0; j < step->length[1]; ++j)                                                                \
             for (int64_t k = 0; k < step->length[2]; ++k)
+#define LINES                                                                                                        \
+    for (int64_t i = 0, k = 0; i < step->length[0]; ++i)                                                             \
+        for (int64_t j = 0; j < step->length[1]; ++j)
 #define AT(operand) (memory + step->operand.at + i * step->operand.stride[0] + j * step->operand.stride[1]           \
                      + k * step->operand.stride[2])
 #define OF(operand) (step->operand.stride[3])
@@ -75,6 +76,9 @@ INLINE double exp_or_limit(double x)
             else if (OF(a) == 1 && OF(b) == 0 && OF(to) == 1) {                                                      \
                 const double y = *b;                                                                                 \
                 EACH(w, n) { const double x = a[w]; to[w] = (EXPRESSION); }                                          \
+            } else if (OF(a) == 0 && OF(b) == 1 && OF(to) == 1) {                                                    \
+                const double x = *a;                                                                                 \
+                EACH(w, n) { const double y = b[w]; to[w] = (EXPRESSION); }                                          \
             } else                                                                                                   \
                 for (int w = 0; w < n; ++w) {                                                                        \
                     const double x = a[w * OF(a)], y = b[w * OF(b)];                                                 \
@@ -86,89 +90,89 @@ INLINE double exp_or_limit(double x)
 /* The third loop is folded: the first entry, and then each further one in turn. */
 #define FOLD(NAME, EXPRESSION)                                                                                       \
     case NAME:                                                                                                       \
-        ROWS {                                                                                                       \
+        LINES {                                                                                                      \
             const double *a = AT(a);                                                                                 \
             double *to = AT(to);                                                                                     \
-            if (k == 0)                                                                                              \
-                for (int w = 0; w < n; ++w) to[w * OF(to)] = a[w * OF(a)];                                           \
-            else if (OF(a) == 1 && OF(to) == 1)                                                                      \
-                EACH(w, n) { const double x = to[w], y = a[w]; to[w] = (EXPRESSION); }                               \
-            else                                                                                                     \
-                for (int w = 0; w < n; ++w) {                                                                        \
-                    const double x = to[w * OF(to)], y = a[w * OF(a)];                                               \
-                    to[w * OF(to)] = (EXPRESSION);                                                                   \
-                }                                                                                                    \
+            const int64_t along = step->a.stride[2];                                                                 \
+            if (n == 1) {                                                                                            \
+                double x = *a;                                                                                       \
+                for (int64_t at = 1; at < step->length[2]; ++at) { const double y = a[at * along]; x = (EXPRESSION); } \
+                *to = x;                                                                                             \
+            } else {                                                                                                 \
+                for (int w = 0; w < n; ++w) to[w] = a[w];                                                            \
+                for (int64_t at = 1; at < step->length[2]; ++at)                                                     \
+                    EACH(w, n) { const double x = to[w], y = a[at * along + w]; to[w] = (EXPRESSION); }              \
+            }                                                                                                        \
         }                                                                                                            \
         break;
 
 /* Where along the third loop an entry first beats all before it. */
 #define PLACE(NAME, EXPRESSION)                                                                                      \
     case NAME:                                                                                                       \
-        for (int64_t i = 0; i < step->length[0]; ++i)                                                                \
-            for (int64_t j = 0; j < step->length[1]; ++j)                                                            \
-                for (int w = 0; w < n; ++w) {                                                                        \
-                    const int64_t k = 0;                                                                             \
-                    const double *a = AT(a) + w * OF(a);                                                             \
-                    double y = a[0];                                                                                 \
-                    int64_t found = 0;                                                                               \
-                    for (int64_t at = 1; at < step->length[2]; ++at) {                                               \
-                        const double x = a[at * step->a.stride[2]];                                                  \
-                        found = (EXPRESSION) ? at : found;                                                           \
-                        y = (EXPRESSION) ? x : y;                                                                    \
-                    }                                                                                                \
-                    AT(to)[w * OF(to)] = (double)found;                                                              \
+        LINES                                                                                                        \
+            for (int w = 0; w < n; ++w) {                                                                            \
+                const double *a = AT(a) + w;                                                                         \
+                double y = *a;                                                                                       \
+                int64_t found = 0;                                                                                   \
+                for (int64_t at = 1; at < step->length[2]; ++at) {                                                   \
+                    const double x = a[at * step->a.stride[2]];                                                      \
+                    found = (EXPRESSION) ? at : found;                                                               \
+                    y = (EXPRESSION) ? x : y;                                                                        \
                 }                                                                                                    \
+                AT(to)[w] = (double)found;                                                                           \
+            }                                                                                                        \
         break;
 
-/* The first two loops are rows of a, the third is summed, the fourth are the columns of b, which lie side by side. */
+/* So many columns of one row of a product; the sums run in registers, each in the order of the depth. */
+INLINE void multiply_columns(const double *a, const double *b, double *to, int64_t depth, int64_t down, int columns)
+{
+    double sum[32] = {0.0};
+    for (int64_t at = 0; at < depth; ++at) {
+        const double x = a[at], *row = b + at * down;
+        UNROLLED for (int w = 0; w < columns; ++w) sum[w] = FMA(x, row[w], sum[w]);
+    }
+    memcpy(to, sum, sizeof(double) * (size_t)columns);
+}
+
+/* The first loop are rows of a, the third is summed, the fourth are the columns of b; entries of rows lie together. */
 static void multiply(const struct step *step, double *memory)
 {
-    const int64_t n = step->length[3], depth = step->length[2], along = step->a.stride[2], down = step->b.stride[2];
-    for (int64_t i = 0; i < step->length[0]; ++i)
-        for (int64_t j = 0; j < step->length[1]; ++j) {
-            const int64_t k = 0;
-            const double *a = AT(a), *b = AT(b);
-            double *to = AT(to);
-            int64_t first = 0;
-            for (; first + COLUMNS <= n; first += COLUMNS) {
-                double sum[COLUMNS] = {0.0};
-                for (int64_t at = 0; at < depth; ++at) {
-                    const double x = a[at * along], *row = b + at * down + first;
-                    UNROLLED for (int w = 0; w < COLUMNS; ++w) sum[w] = FMA(x, row[w], sum[w]);
-                }
-                memcpy(to + first, sum, sizeof sum);
-            }
-            for (; first < n; ++first) {
-                double sum = 0.0;
-                for (int64_t at = 0; at < depth; ++at)
-                    sum = FMA(a[at * along], b[at * down + first], sum);
-                to[first] = sum;
-            }
-        }
+    const int64_t n = step->length[3], depth = step->length[2], down = step->b.stride[2];
+    LINES {
+        const double *a = AT(a), *b = AT(b);
+        double *to = AT(to);
+        int64_t first = 0;
+        for (; first + 32 <= n; first += 32)
+            multiply_columns(a, b + first, to + first, depth, down, 32);
+        for (; first + 8 <= n; first += 8)
+            multiply_columns(a, b + first, to + first, depth, down, 8);
+        for (; first + 4 <= n; first += 4)
+            multiply_columns(a, b + first, to + first, depth, down, 4);
+        for (; first < n; ++first)
+            multiply_columns(a, b + first, to + first, depth, down, 1);
+    }
 }
 
 /* Entries of a at the places along the third loop that b names; whether there are such places. */
 static int gather(const struct step *step, double *memory)
 {
     const int n = (int)step->length[3];
-    for (int64_t i = 0; i < step->length[0]; ++i)
-        for (int64_t j = 0; j < step->length[1]; ++j) {
-            const int64_t k = 0;
-            const double *a = AT(a), *b = AT(b);
-            double *to = AT(to);
-            for (int w = 0; w < n; ++w) {
-                double place = b[w * OF(b)];
-                place = place < 0.0 ? place + (double)step->length[2] : place;
-                if (!(place >= 0.0 && place < (double)step->length[2]))
-                    return 0;
-                const double *from = a + (int64_t)place * step->a.stride[2];
-                if (OF(b) == 0 && OF(a) == 1 && OF(to) == 1) {
-                    memcpy(to, from, sizeof(double) * (size_t)n);
-                    break;
-                }
-                to[w * OF(to)] = from[w * OF(a)];
+    LINES {
+        const double *a = AT(a), *b = AT(b);
+        double *to = AT(to);
+        for (int w = 0; w < n; ++w) {
+            double place = b[w * OF(b)];
+            place = place < 0.0 ? place + (double)step->length[2] : place;
+            if (!(place >= 0.0 && place < (double)step->length[2]))
+                return 0;
+            const double *from = a + (int64_t)place * step->a.stride[2];
+            if (OF(b) == 0 && OF(a) == 1) { /* one place for the whole line */
+                memcpy(to, from, sizeof(double) * (size_t)n);
+                break;
             }
+            to[w] = from[w * OF(a)];
         }
+    }
     return 1;
 }
 
@@ -216,12 +220,13 @@ static ptrdiff_t run_steps(const struct step *steps, ptrdiff_t count, double *me
             }
             break;
         case RUNNING_SUM:
-            ROWS {
-                const double *a = AT(a);
-                double *to = AT(to);
-                for (int w = 0; w < n; ++w)
-                    to[w * OF(to)] = k ? to[w * OF(to) - step->to.stride[2]] + a[w * OF(a)] : a[w * OF(a)];
-            }
+            LINES
+                for (int w = 0; w < n; ++w) {
+                    const double *a = AT(a) + w;
+                    double *to = AT(to) + w, sum = *to = *a;
+                    for (int64_t at = 1; at < step->length[2]; ++at)
+                        to[at * step->to.stride[2]] = sum += a[at * step->a.stride[2]];
+                }
             break;
         case MULTIPLY:
             multiply(step, memory);

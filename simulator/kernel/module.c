@@ -2,6 +2,7 @@
  * played. Sizes are checked here; what the numbers mean was checked before. */
 
 #include "blocks.h"
+#include "lists.h"
 #include "packs.h"
 #include "programs.h"
 #include "threads.h"
@@ -211,6 +212,7 @@ static PyMethodDef methods[] = {
     {"draw", draw, METH_VARARGS, "draw(level, left_key, right_key, worlds, order, out, normals, day, threads)"},
     {"evaluate", evaluate, METH_VARARGS, "evaluate(level, function, x, y, out)"},
     {"program", new_program, METH_VARARGS, "program(level, steps, fixed, constants, tensors, inputs, total)"},
+    {"read", read_lists, METH_VARARGS, "read(values, nestings, bounds, out): nested lists of numbers into an array."},
     {"run", run_program, METH_VARARGS, "run(program, inputs, outputs, rows): a policy's graph, row by row."},
     {NULL, NULL, 0, NULL},
 };

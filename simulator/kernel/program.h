@@ -12,7 +12,7 @@
     X(SUM) X(LOWEST) X(PLACE_OF_MOST) X(PLACE_OF_LEAST) X(RUNNING_SUM) X(MULTIPLY) X(GATHER)
 
 #define X(name) name,
-enum operation { OPERATIONS(X) NUMBER_OF_OPERATIONS };
+enum operation { OPERATIONS(X) NUMBER_OF_OPERATIONS, FIRST_OF_LINES = SUM };
 #undef X
 
 /* Where an operand begins, and how far apart its entries lie along each of the four loops. */

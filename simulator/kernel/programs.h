@@ -62,6 +62,11 @@ static int is_inside(const struct step *step, int64_t constants, int64_t total)
                 return 0;
         }
     }
+    /* From here on entries of a line lie side by side, but for what is gathered. */
+    const int64_t lines = step->operation >= FIRST_OF_LINES && step->operation < NUMBER_OF_OPERATIONS;
+    if (lines && (step->to.stride[3] != 1 || (step->operation != GATHER && step->operation != MULTIPLY && step->a.stride[3] != 1)
+                  || (step->operation == MULTIPLY && (step->a.stride[2] != 1 || step->b.stride[3] != 1))))
+        return 0;
     return step->operation >= 0 && step->operation < NUMBER_OF_OPERATIONS;
 }
 
