@@ -20,6 +20,8 @@ from xbopt.service.deciding.reading import RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
 _STORED = "RSCHFGEK"
+_WHOLE = 1.0 - 1e-12
+"""Probabilities that sum to no less are all allowed."""
 STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
 STOPPED = "stopped"
@@ -128,6 +130,7 @@ class Allocator:
         self._armed = arm(bundle.guardrails, schema, bundle.plan.limits)
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
+        self._places = self._cells[0] * self._cells[1]
         self.lengths = stored_lengths(schema)
         self._featured = {field.name for field in schema.asked if is_featured(field)}
         self._factors = len(schema.axes.get("A", []))
@@ -287,7 +290,7 @@ class Allocator:
         found = self._graph.named(
             {
                 **self._inputs(batch, plan),
-                "uniform": uniforms(batch.decision_ids, self._cells[0] * self._cells[1]).reshape(rows, *self._cells),
+                "uniform": uniforms(batch.decision_ids, self._places).reshape(rows, *self._cells),
                 "forced": forced,
                 "allowed": self._allowed,
                 "default": self._default,
@@ -295,8 +298,8 @@ class Allocator:
         )
         mass = found.pop("allowed_mass")
         allocation = self._guarded(batch, plan, found)
-        if not self._mask_is_open:
-            masked = (mass < 1.0 - 1e-12).any(axis=(1, 2, 3))
+        if not self._mask_is_open and (barred is not None or np.count_nonzero(mass < _WHOLE)):
+            masked = (mass < _WHOLE).any(axis=(1, 2, 3))
             for row in np.flatnonzero(masked if barred is None else masked | barred).tolist():
                 if DISCOUNT not in allocation.guardrails[row]:
                     allocation.guardrails[row].insert(0, DISCOUNT)
