@@ -56,7 +56,7 @@ def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> None:
     torch.set_num_threads(1)
     where = market()
     for network in networks:
-        for encoding in ("tactics", "continuous"):
+        for encoding in ("tactics", "residual", "continuous"):
             settings = PpoSettings(network=network, encoding=encoding)
             parts = build_parts(where, BUILT_IN["calendar"](where), settings)
             campaign = Campaign(where, worlds=1, settings=settings.campaign(), plan=parts.plan)

@@ -228,7 +228,7 @@ class _Lowering:
         return self._each("CHOOSE", inputs[1].kind, *inputs)
 
     def _clip(self, node: Node, inputs: list[Tensor]) -> Tensor:
-        low, high = ((*node.inputs[1:], "", "")[:2])
+        low, high = (*node.inputs[1:], "", "")[:2]
         made = inputs[0]
         made = self._each("MOST", made.kind, made, self._known[low]) if low else made
         return self._each("LEAST", made.kind, made, self._known[high]) if high else made
@@ -322,7 +322,7 @@ class _Lowering:
 
     def _multiply(self, _node: Node, inputs: list[Tensor]) -> Tensor:
         tensor, weight = self._dense(inputs[0]), self._dense(inputs[1])
-        if len(weight.shape) != 2:  # noqa: PLR2004 - a matrix
+        if len(weight.shape) != 2:
             raise NotNativeError("it multiplies by more than one matrix")
         depth, columns = weight.shape
         made = self._room((*tensor.shape[:-1], columns), "f", fixed=tensor.fixed and weight.fixed)
@@ -451,9 +451,7 @@ def _loops(shape: Shape, every: Sequence[Shape]) -> tuple[list[int], list[list[i
         if length == 1:
             continue
         # An axis goes on where the one before it ends: both are one loop.
-        joined = lengths and all(
-            own[-1] == of[axis] * length for own, of in zip(strides, every, strict=True)
-        )
+        joined = lengths and all(own[-1] == of[axis] * length for own, of in zip(strides, every, strict=True))
         for own, of in zip(strides, every, strict=True):
             if joined:
                 own.pop()

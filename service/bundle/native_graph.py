@@ -23,6 +23,8 @@ from xbopt.service.bundle.kernel import kernel
 from xbopt.service.bundle.lowering import NotNativeError, lower
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Field, Schema, shape_of
 
+DeciderName = Literal["native", "graph"]
+DECIDERS: Mapping[DeciderName, str] = {"native": "the native kernel", "graph": "onnxruntime"}
 _RANDOM_ROWS = 64
 _ROWS_AT_ONCE = 32
 """Rows of one call, during which Python's lock is held."""
@@ -88,9 +90,9 @@ class NativeGraph:
         except IndexError as error:
             raise BundleError(f"The graph of the policy failed: {error}") from error
         return {
-            name: (block[start * rows : end * rows].view(np.int64) if whole else block[start * rows : end * rows]).reshape(
-                rows, *shape
-            )
+            name: (
+                block[start * rows : end * rows].view(np.int64) if whole else block[start * rows : end * rows]
+            ).reshape(rows, *shape)
             for name, start, end, shape, whole in self._outputs
         }
 
@@ -105,7 +107,7 @@ class Decider:
         graph: Does it.
     """
 
-    name: Literal["native", "graph"]
+    name: DeciderName
     reason: str
     graph: PolicyGraph
 
@@ -164,7 +166,7 @@ def random_inputs(schema: Schema, rows: int = _RANDOM_ROWS, *, seed: int = 0) ->
             low, high = (np.array([getattr(one, end) for one in features]) for end in ("low", "high"))
         elif field.name in CAPS:
             share = generator.random(shape)
-            return np.where(share > 0.5, np.inf, share * most)  # noqa: PLR2004 - half of them
+            return np.where(share > 0.5, np.inf, share * most)
         else:
             low, high = (0.0 if field.low is None else field.low), (most if field.high is None else field.high)
         if field.dtype == "int64":

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
+from xbopt.service.bundle.native_graph import Decider
 from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
 from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id, uniforms
@@ -112,7 +114,7 @@ class Allocation:
 class Allocator:
     """Decides by a bundle; the same request with the same decision id gives the same answer, bit for bit.
 
-    Needs numpy, msgspec and onnxruntime.
+    Needs numpy, msgspec and onnxruntime; the native kernel decides where it is there (``bundle.decider``).
 
     Args:
         bundle: A loaded bundle.
@@ -146,6 +148,13 @@ class Allocator:
             # The plan answers where the policy may not; it keeps the same mask.
             forbidden = np.take_along_axis(self._allowed[None], wanted[..., None], axis=3)[..., 0] == 0.0
             self._plan_tactic = np.where(forbidden, self._default.argmax(axis=2), wanted)
+
+    @cached_property
+    def by_reference(self) -> "Allocator":
+        """The same, but that onnxruntime works the graph out, as it does where there is no kernel."""
+        if self.bundle.decider.name == "graph":
+            return self
+        return Allocator(replace(self.bundle, decider=Decider("graph", "It is the reference.", self.bundle.session)))
 
     @classmethod
     def load(cls, path: Path | str, *, unproven: bool = False, trusted_key: TrustedKeys = None) -> "Allocator":

@@ -29,7 +29,7 @@ class PlainReader:
 
     def __init__(self, fields: "list[tuple[Field, tuple[int, ...], FloatArray, FloatArray]]") -> None:
         module, _ = kernel()
-        self._read = None if module is None or len(fields) < 2 else module.read  # noqa: PLR2004 - one gives no tuple
+        self._read = None if module is None or len(fields) < 2 else module.read
         self._values = attrgetter(*(field.name for field, *_ in fields))
         nestings: list[list[int]] = []
         bounds: list[FloatArray] = []

@@ -13,8 +13,8 @@ from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Schema, shape_of
 from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
-from xbopt.service.deciding.plain_requests import PlainReader
 from xbopt.service.deciding.draws import new_decision_id
+from xbopt.service.deciding.plain_requests import PlainReader
 from xbopt.service.deciding.requests import AllocationRequest, RequestError, request_type
 
 _MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
