@@ -40,7 +40,7 @@ def policies(where: MarketParameters) -> dict[str, Policy]:
 
 
 def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, limits: int) -> None:
-    session, sample = session_of(policy, where)
+    session, sample, _ = session_of(policy, where)
     tactic, channels = not isinstance(policy, DirectPolicy), reads_channels(policy)
     worst: dict[str, float] = {}
     broken = seen = 0

@@ -89,11 +89,10 @@ class NativeGraph:
             self._run(self._program, (*map(np.ascontiguousarray, given),), block, rows)
         except IndexError as error:
             raise BundleError(f"The graph of the policy failed: {error}") from error
+        whole = block.view(np.int64)
         return {
-            name: (
-                block[start * rows : end * rows].view(np.int64) if whole else block[start * rows : end * rows]
-            ).reshape(rows, *shape)
-            for name, start, end, shape, whole in self._outputs
+            name: (whole if is_whole else block)[start * rows : end * rows].reshape(rows, *shape)
+            for name, start, end, shape, is_whole in self._outputs
         }
 
 
