@@ -8,18 +8,28 @@ alone is worked out once.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.service.bundle.graph_inspection import Inspected, Node
+from xbopt.service.bundle.layout import (
+    LOOPS,
+    Kind,
+    NotNativeError,
+    Shape,
+    Tensor,
+    changed,
+    evenly_taken,
+    loops_over,
+    picked,
+    runs_of,
+    side_by_side,
+    stretched,
+    viewed,
+)
 from xbopt.service.bundle.schema import Field, Schema, shape_of
 
-Kind: TypeAlias = Literal["f", "i", "b", "s"]
-"""float64, whole numbers, truth, float32."""
-Shape: TypeAlias = tuple[int, ...]
-_LOOPS = 4
 _LARGEST_INTEGER = 2.0**53
 _MOST_NUMBERS = 1 << 22
 _SCALARS = 64
@@ -35,31 +45,6 @@ _FOLDS = {"ReduceSum": "SUM", "ReduceMean": "SUM", "ReduceMin": "LOWEST"}
 _PLACES = {"ArgMax": "PLACE_OF_MOST", "ArgMin": "PLACE_OF_LEAST"}
 _SINGLE, _WHOLE, _TRUTH, _DOUBLE = 1, 7, 9, 11
 _CAST: Mapping[int, Kind] = {_SINGLE: "s", _WHOLE: "i", _TRUTH: "b", _DOUBLE: "f"}
-
-
-class NotNativeError(Exception):
-    """Raised where the kernel has no steps for a graph; the message says for what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """Where the entries of a tensor lie.
-
-    Attributes:
-        at: Its first entry.
-        shape: Its shape.
-        strides: How far apart entries lie along each axis; 0 where they are the same.
-        kind: What the numbers are.
-        fixed: Whether it is the same whatever is asked.
-        values: Its entries, where they are known.
-    """
-
-    at: int
-    shape: Shape
-    strides: Shape
-    kind: Kind = "f"
-    fixed: bool = False
-    values: "FloatArray | IntArray | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +115,7 @@ class _Lowering:
         self._constants[at : self._used] = array.ravel()
         kind: Kind = "s" if array.dtype == np.float32 else {"f": "f", "i": "i", "b": "b"}[array.dtype.kind]  # type: ignore[assignment]
         values = array.astype(np.int64) if kind == "i" else None
-        return Tensor(at=at, shape=array.shape, strides=_dense(array.shape), kind=kind, fixed=True, values=values)
+        return Tensor(at=at, shape=array.shape, strides=side_by_side(array.shape), kind=kind, fixed=True, values=values)
 
     def _input(self, field: Field) -> list[int]:
         shape = shape_of(field, self._schema, 1)
@@ -150,33 +135,33 @@ class _Lowering:
         at, self._total = self._total, self._total + max(prod(shape), 1)
         if self._total > _MOST_NUMBERS:
             raise NotNativeError("it takes too much memory")
-        return Tensor(at=at, shape=shape, strides=_dense(shape), kind=kind, fixed=fixed)
+        return Tensor(at=at, shape=shape, strides=side_by_side(shape), kind=kind, fixed=fixed)
 
     def _step(self, name: str, lengths: Sequence[int], to: Tensor, *operands: tuple[int, Sequence[int]]) -> None:
         """One step; the first operand is what is written."""
-        assert len(lengths) == _LOOPS, "a step has four loops"
+        assert len(lengths) == LOOPS, "a step has four loops"
         if not prod(lengths):
             return
         encoded = [self._numbers[name], *lengths]
         for at, strides in operands:
             encoded += [at, *strides]
-        encoded += [0] * (1 + _LOOPS + 4 * (1 + _LOOPS) - len(encoded))
+        encoded += [0] * (1 + LOOPS + 4 * (1 + LOOPS) - len(encoded))
         (self._once if to.fixed else self._steps).append(encoded)
 
     def _each(self, name: str, kind: Kind, *inputs: Tensor, to: Tensor | None = None) -> Tensor:
         """An operation entry by entry, whose inputs are stretched to one shape."""
         shape = np.broadcast_shapes(*(one.shape for one in inputs))
         made = to or self._room(shape, kind, fixed=all(one.fixed for one in inputs))
-        every = [made.strides, *(_stretched(one, shape) for one in inputs)]
-        lengths, strides = _loops(shape, every)
+        every = [made.strides, *(stretched(one, shape) for one in inputs)]
+        lengths, strides = loops_over(shape, every)
         self._step(name, lengths, made, *zip((made.at, *(one.at for one in inputs)), strides, strict=True))
         return made
 
     def _dense(self, tensor: Tensor) -> Tensor:
         """The same entries side by side."""
-        lengths = zip(tensor.strides, _dense(tensor.shape), tensor.shape, strict=True)
+        lengths = zip(tensor.strides, side_by_side(tensor.shape), tensor.shape, strict=True)
         if all(own == wanted or length <= 1 for own, wanted, length in lengths):
-            return replace(tensor, strides=_dense(tensor.shape))
+            return replace(tensor, strides=side_by_side(tensor.shape))
         return self._each("COPY", tensor.kind, tensor)
 
     def _lower(self, node: Node) -> Tensor:
@@ -236,7 +221,7 @@ class _Lowering:
     def _concat(self, node: Node, inputs: list[Tensor]) -> Tensor:
         axis = node.attributes["axis"][0] % len(inputs[0].shape)
         length = sum(one.shape[axis] for one in inputs)
-        shape = _changed(inputs[0].shape, axis, length)
+        shape = changed(inputs[0].shape, axis, length)
         fixed = all(one.fixed for one in inputs)
         made, first = self._room(shape, inputs[0].kind, fixed=fixed), 0
         for one in inputs:
@@ -257,12 +242,12 @@ class _Lowering:
             raise NotNativeError("it reshapes with allowzero")
         shape = [tensor.shape[i] if length == 0 else length for i, length in enumerate(wanted)]
         rest = prod(length for length in shape if length > 0)
-        return _viewed(tensor, tuple(prod(tensor.shape) // rest if length < 0 else length for length in shape))
+        return viewed(tensor, tuple(prod(tensor.shape) // rest if length < 0 else length for length in shape))
 
     def _flatten(self, node: Node, inputs: list[Tensor]) -> Tensor:
         tensor, axis = self._dense(inputs[0]), node.attributes.get("axis", [1])[0]
         axis %= len(tensor.shape) + 1
-        return _viewed(tensor, (prod(tensor.shape[:axis]), prod(tensor.shape[axis:])))
+        return viewed(tensor, (prod(tensor.shape[:axis]), prod(tensor.shape[axis:])))
 
     def _unsqueeze(self, _node: Node, inputs: list[Tensor]) -> Tensor:
         tensor, axes = inputs[0], self._whole(inputs[1])
@@ -276,22 +261,22 @@ class _Lowering:
         tensor = inputs[0]
         gone = {axis % len(tensor.shape) for axis in self._whole(inputs[1])}
         kept = [axis for axis in range(len(tensor.shape)) if axis not in gone]
-        return _picked(tensor, kept)
+        return picked(tensor, kept)
 
     def _transpose(self, node: Node, inputs: list[Tensor]) -> Tensor:
-        return _picked(inputs[0], node.attributes["perm"])
+        return picked(inputs[0], node.attributes["perm"])
 
     def _expand(self, _node: Node, inputs: list[Tensor]) -> Tensor:
         tensor = inputs[0]
         shape = np.broadcast_shapes(tensor.shape, tuple(self._whole(inputs[1])))
-        return replace(tensor, shape=shape, strides=_stretched(tensor, shape), values=None)
+        return replace(tensor, shape=shape, strides=stretched(tensor, shape), values=None)
 
     def _gather(self, node: Node, inputs: list[Tensor]) -> Tensor:
         tensor, index = inputs
         axis = node.attributes.get("axis", [0])[0] % len(tensor.shape)
         length = tensor.shape[axis]
         shape = (*tensor.shape[:axis], *index.shape, *tensor.shape[axis + 1 :])
-        if index.values is not None and index.values.ndim == 1 and (view := _slice(tensor, axis, index.values)):
+        if index.values is not None and index.values.ndim == 1 and (view := evenly_taken(tensor, axis, index.values)):
             return view
         tensor, index = self._dense(tensor), self._dense(index)
         outer, inner, count = prod(shape[:axis]), prod(tensor.shape[axis + 1 :]), prod(index.shape)
@@ -308,7 +293,7 @@ class _Lowering:
     def _gather_along(self, node: Node, inputs: list[Tensor]) -> Tensor:
         tensor, index = self._dense(inputs[0]), self._dense(inputs[1])
         axis = node.attributes.get("axis", [0])[0] % len(tensor.shape)
-        if _changed(tensor.shape, axis, 1) != _changed(index.shape, axis, 1):
+        if changed(tensor.shape, axis, 1) != changed(index.shape, axis, 1):
             raise NotNativeError("it gathers along a part of its axes")
         outer, inner = prod(tensor.shape[:axis]), prod(tensor.shape[axis + 1 :])
         length, count = tensor.shape[axis], index.shape[axis]
@@ -351,12 +336,12 @@ class _Lowering:
         count = prod(tensor.shape[axis] for axis in axes)
         if not count:
             raise NotNativeError("it adds up nothing")
-        for run in reversed(_runs(axes)):  # axes that follow each other are one loop
+        for run in reversed(runs_of(axes)):  # axes that follow each other are one loop
             tensor = self._along(_FOLDS[node.operator], self._dense(tensor), run[0], run[-1] + 1, tensor.kind)
         if node.operator == "ReduceMean":
             tensor = self._each("DIVIDE", "f", tensor, self._constant(np.array(float(count))))
         keep = node.attributes.get("keepdims", [1]) != [0]
-        return tensor if keep else _picked(tensor, [axis for axis in range(rank) if axis not in axes])
+        return tensor if keep else picked(tensor, [axis for axis in range(rank) if axis not in axes])
 
     def _place(self, node: Node, inputs: list[Tensor]) -> Tensor:
         if node.attributes.get("select_last_index", [0]) != [0]:
@@ -366,7 +351,7 @@ class _Lowering:
         axis = node.attributes.get("axis", [0])[0] % rank
         made = self._along(_PLACES[node.operator], tensor, axis, axis + 1, "i")
         keep = node.attributes.get("keepdims", [1]) != [0]
-        return made if keep else _picked(made, [other for other in range(rank) if other != axis])
+        return made if keep else picked(made, [other for other in range(rank) if other != axis])
 
     def _along(self, name: str, tensor: Tensor, first: int, end: int, kind: Kind) -> Tensor:
         """An operation along axes that follow each other, which keep the length 1."""
@@ -382,82 +367,3 @@ class _Lowering:
         if tensor.values is None:
             raise NotNativeError("a shape of it depends on values")
         return [int(value) for value in tensor.values.ravel().tolist()]
-
-
-def _dense(shape: Shape) -> Shape:
-    """Strides of entries side by side."""
-    strides = [1] * len(shape)
-    for axis in range(len(shape) - 2, -1, -1):
-        strides[axis] = strides[axis + 1] * shape[axis + 1]
-    return tuple(strides)
-
-
-def _viewed(tensor: Tensor, shape: Shape) -> Tensor:
-    return replace(tensor, shape=shape, strides=_dense(shape), values=None)
-
-
-def _picked(tensor: Tensor, axes: Sequence[int]) -> Tensor:
-    """Some axes, in an order; the others have the length 1."""
-    return replace(
-        tensor,
-        shape=tuple(tensor.shape[axis] for axis in axes),
-        strides=tuple(tensor.strides[axis] for axis in axes),
-        values=None,
-    )
-
-
-def _changed(shape: Shape, axis: int, length: int) -> Shape:
-    return (*shape[:axis], length, *shape[axis + 1 :])
-
-
-def _stretched(tensor: Tensor, shape: Shape) -> Shape:
-    """Strides of a tensor that is stretched to a shape."""
-    own = [0 if length == 1 else stride for length, stride in zip(tensor.shape, tensor.strides, strict=True)]
-    return (*[0] * (len(shape) - len(own)), *own)
-
-
-def _slice(tensor: Tensor, axis: int, places: IntArray) -> Tensor | None:
-    """Entries at even distances along an axis; None where the places are no such ones."""
-    length = tensor.shape[axis]
-    apart = int(places[1] - places[0]) if len(places) > 1 else 1
-    first, last = int(places[0]) if len(places) else -1, int(places[-1]) if len(places) else -1
-    if apart < 1 or first < 0 or last >= length or (np.diff(places) != apart).any():
-        return None
-    strides = _changed(tensor.strides, axis, tensor.strides[axis] * apart)
-    at = tensor.at + first * tensor.strides[axis]
-    return replace(tensor, at=at, shape=_changed(tensor.shape, axis, len(places)), strides=strides, values=None)
-
-
-def _runs(axes: Sequence[int]) -> list[list[int]]:
-    """Axes, those that follow each other together."""
-    runs: list[list[int]] = []
-    for axis in axes:
-        if runs and runs[-1][-1] + 1 == axis:
-            runs[-1].append(axis)
-        else:
-            runs.append([axis])
-    return runs
-
-
-def _loops(shape: Shape, every: Sequence[Shape]) -> tuple[list[int], list[list[int]]]:
-    """Four loops over a shape, and the strides of each tensor along them.
-
-    Raises:
-        NotNativeError: It takes more loops.
-    """
-    lengths: list[int] = []
-    strides: list[list[int]] = [[] for _ in every]
-    for axis, length in enumerate(shape):
-        if length == 1:
-            continue
-        # An axis goes on where the one before it ends: both are one loop.
-        joined = lengths and all(own[-1] == of[axis] * length for own, of in zip(strides, every, strict=True))
-        for own, of in zip(strides, every, strict=True):
-            if joined:
-                own.pop()
-            own.append(of[axis])
-        lengths = [*lengths[:-1], lengths[-1] * length] if joined else [*lengths, length]
-    spare = _LOOPS - len(lengths)
-    if spare < 0:
-        raise NotNativeError(f"it stretches tensors over {len(lengths)} axes at once")
-    return [1] * spare + lengths, [[0] * spare + own for own in strides]

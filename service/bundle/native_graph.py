@@ -20,7 +20,8 @@ from xbopt.service.bundle.golden import check_graph, compare
 from xbopt.service.bundle.graph_inspection import Inspected
 from xbopt.service.bundle.graph_session import Arrays, GraphSession, PolicyGraph, joined
 from xbopt.service.bundle.kernel import kernel
-from xbopt.service.bundle.lowering import NotNativeError, lower
+from xbopt.service.bundle.layout import NotNativeError
+from xbopt.service.bundle.lowering import lower
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Field, Schema, shape_of
 
 DeciderName = Literal["native", "graph"]

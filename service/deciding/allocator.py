@@ -14,14 +14,13 @@ from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.native_graph import Decider
-from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
+from xbopt.service.bundle.schema import OUTPUTS, shape_of, stored_lengths
 from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
 from xbopt.service.deciding.reading import RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
-_STORED = "RSCHFGEK"
 _WHOLE = 1.0 - 1e-12
 """Probabilities that sum to no less are all allowed."""
 STORE_FAILURE = "store_failure"
@@ -388,12 +387,6 @@ class Allocator:
             policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
-
-
-def stored_lengths(schema: Schema) -> tuple[int, ...]:
-    """Lengths of the axes in the order in which the store keeps them; those of factors only where there are any."""
-    axes = _STORED + ("AL" if "A" in SHAPES[schema.shape].axes else "")
-    return tuple(len(schema.axes.get(axis, [])) for axis in axes)
 
 
 def _by_row(flags: BoolArray, array: "FloatArray | IntArray") -> BoolArray:

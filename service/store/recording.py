@@ -11,8 +11,8 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
-from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema
-from xbopt.service.deciding.allocator import Allocation, Allocator, stored_lengths
+from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema, stored_lengths
+from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.batch import MISSING, Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
 from xbopt.service.store.entries import (

@@ -14,7 +14,8 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle import native_graph
 from xbopt.service.bundle.graph_inspection import OPERATORS, Inspected, inspect_graph
-from xbopt.service.bundle.lowering import Lowered, NotNativeError, lower
+from xbopt.service.bundle.layout import NotNativeError
+from xbopt.service.bundle.lowering import Lowered, lower
 from xbopt.service.bundle.native_graph import NativeGraph, random_inputs
 from xbopt.service.bundle.schema import Field, Missing, Schema
 from xbopt.service.deciding.batch import Batch
