@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import IntArray
 
 Kind: TypeAlias = Literal["f", "i", "b", "s"]
 """float64, whole numbers, truth, float32."""
@@ -37,7 +37,7 @@ class Tensor:
     strides: Shape
     kind: Kind = "f"
     fixed: bool = False
-    values: "FloatArray | IntArray | None" = None
+    values: IntArray | None = None
 
 
 def side_by_side(shape: Shape) -> Shape:

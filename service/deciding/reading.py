@@ -93,14 +93,15 @@ class RequestReader:
 
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
-        alone = not request.episode_id and request.step is None
-        return self._read_plainly(request, request.decision_id or new_decision_id()) if alone else None
+        given: object = request.decision_id
+        if not isinstance(given, str) or request.episode_id or request.step is not None:
+            return None
+        return self._read_plainly(request, given or new_decision_id())
 
     def _read_plainly(self, request: AllocationRequest, decision_id: str) -> Batch | None:
         """The inputs of a request that has nothing beside them."""
         usual = (
             isinstance(request, self.request_type)
-            and isinstance(decision_id, str)
             and ("channels" in self._shapes or not request.channels)
             and request.units is None
             and request.held is None

@@ -15,7 +15,6 @@ INLINE double tanh_of(double x)
     return x != x ? x : x < 0.0 ? -y : y;
 }
 
-/* Not by the compiler's own float, whose range overflows to infinity as this does: the rounding is the same. */
 INLINE double as_float32(double x) { return (double)(float)x; }
 
 /* No number stays none, on either side. */
@@ -191,7 +190,7 @@ static ptrdiff_t run_steps(const struct step *steps, ptrdiff_t count, double *me
         ONE(ROOT, root_of(x))
         ONE(TANH, tanh_of(x))
         ONE(FLOAT32, as_float32(x))
-        ONE(WHOLE, (double)(int64_t)x)
+        ONE(WHOLE, (double)whole_number(x))
         ONE(TRUTH, x != 0.0 ? 1.0 : 0.0)
         TWO(ADD, x + y)
         TWO(SUBTRACT, x - y)

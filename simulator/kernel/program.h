@@ -24,7 +24,12 @@ struct step {
     int64_t operation, length[4];
     struct operand to, a, b, c;
 };
-enum { NUMBERS_OF_STEP = sizeof(struct step) / sizeof(int64_t) };
+
+/* A number without its fraction; the least one where there is none. */
+static inline int64_t whole_number(double x)
+{
+    return x > -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN;
+}
 
 /* The same function, compiled for one level; all give the same bits. */
 struct runner {

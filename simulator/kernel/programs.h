@@ -63,9 +63,10 @@ static int is_inside(const struct step *step, int64_t constants, int64_t total)
         }
     }
     /* From here on entries of a line lie side by side, but for what is gathered. */
-    const int64_t lines = step->operation >= FIRST_OF_LINES && step->operation < NUMBER_OF_OPERATIONS;
-    if (lines && (step->to.stride[3] != 1 || (step->operation != GATHER && step->operation != MULTIPLY && step->a.stride[3] != 1)
-                  || (step->operation == MULTIPLY && (step->a.stride[2] != 1 || step->b.stride[3] != 1))))
+    const int lines = step->operation >= FIRST_OF_LINES;
+    const int product = step->operation == MULTIPLY, gathered = step->operation == GATHER;
+    if (lines && (step->to.stride[3] != 1 || (!gathered && !product && step->a.stride[3] != 1)
+                  || (product && (step->a.stride[2] != 1 || step->b.stride[3] != 1))))
         return 0;
     return step->operation >= 0 && step->operation < NUMBER_OF_OPERATIONS;
 }
@@ -75,7 +76,7 @@ static void free_program(PyObject *capsule)
     free(PyCapsule_GetPointer(capsule, PROGRAM));
 }
 
-/* program(level, steps, fixed, constants, tensors, inputs, total): the first so many steps depend on constants alone. */
+/* program(level, steps, fixed, constants, tensors, inputs, total): so many steps first depend on constants alone. */
 static PyObject *new_program(PyObject *module, PyObject *args)
 {
     const char *name;
@@ -98,7 +99,8 @@ static PyObject *new_program(PyObject *module, PyObject *args)
     const int64_t numbers = views.view[1].len / 8;
     const ptrdiff_t count = (ptrdiff_t)(bytes / sizeof(struct step));
     const int all = (int)(of_tensors / sizeof(struct tensor));
-    int fits = total > numbers && total < (Py_ssize_t)1 << 31 && fixed >= 0 && fixed <= count && all <= MOST_TENSORS
+    int fits = bytes % sizeof(struct step) == 0 && of_tensors % sizeof(struct tensor) == 0 && total > numbers
+        && total < (Py_ssize_t)1 << 31 && fixed >= 0 && fixed <= count && all <= MOST_TENSORS
         && inputs >= 0 && inputs <= all;
     for (ptrdiff_t i = 0; fits && i < count; ++i)
         fits = is_inside((const struct step *)steps + i, numbers, total);
@@ -159,7 +161,7 @@ static void bring_out(const struct tensor *tensor, char *to, int64_t row, const 
         memcpy(at, from, (size_t)tensor->count * sizeof(double));
     else
         for (int64_t i = 0; i < tensor->count; ++i) {
-            const int64_t number = (int64_t)from[i];
+            const int64_t number = whole_number(from[i]);
             memcpy(at + 8 * i, &number, sizeof number);
         }
 }
