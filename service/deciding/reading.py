@@ -93,7 +93,7 @@ class RequestReader:
 
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
-        given: object = request.decision_id
+        given: object = getattr(request, "decision_id", None)
         if not isinstance(given, str) or request.episode_id or request.step is not None:
             return None
         return self._read_plainly(request, given or new_decision_id())

@@ -256,7 +256,8 @@ def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     The native kernel and onnxruntime differ in last bits; a decision may have been made by either.
     """
     differing = _differing_outputs(entry, allocator)
-    return _differing_outputs(entry, allocator.by_reference) if differing else []
+    # Where it is neither's, the nearer of the two says what was changed.
+    return min(differing, _differing_outputs(entry, allocator.by_reference), key=len) if differing else []
 
 
 def _differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
