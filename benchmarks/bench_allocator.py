@@ -24,7 +24,7 @@ from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.reference import observe_policy
 
-NETWORKS, ENCODINGS = ("flat", "shared"), ("tactics", "continuous")
+NETWORKS, ENCODINGS = ("flat", "shared"), ("tactics", "residual", "continuous")
 BARS = (
     Bar(name="import time, torch and stable-baselines3 over ours", least=10.0),
     Bar(name="import memory, torch and stable-baselines3 over ours", least=4.0),

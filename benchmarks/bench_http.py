@@ -1,10 +1,14 @@
 """Requests per CPU second of the server, against the same endpoint written the usual way; and batches as bytes.
 
-Needs ``wrk``. All servers run one after the other in this run, several times in turn; ratios of medians are printed.
+The bundle is one of PPO over tactics with a flat network. The usual endpoints decide by the same Allocator, once with
+onnxruntime, as a service of one's own would, and once with the native kernel. Needs ``wrk``. All servers run one after
+the other in this run, several times in turn; ratios of medians are printed. Then clients ask the service at an even
+pace, half as often as it can answer, and note how long each answer takes.
 
     python -m benchmarks.bench_http [--tiny]
 """
 
+import http.client
 import json
 import shutil
 import statistics
@@ -12,19 +16,24 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
+from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.bars import Bar, left_out, told, words_of
 from benchmarks.serving.bundles import (
     cpu_seconds,
-    exploring,
     free_port,
     json_of,
     make_bundle,
     market,
+    network,
     repeated,
     request_of,
     running,
@@ -32,10 +41,13 @@ from benchmarks.serving.bundles import (
 from xbopt.service.deciding.allocator import Allocator
 
 CONNECTIONS = 32
+P99 = "p99 at half load over its median"
 BARS = (
     Bar(name="CPU of a batch as JSON over bytes", least=10.0),
-    Bar(name="requests per CPU second over FastAPI + pydantic, same group commit"),
-    Bar(name="requests per CPU second over FastAPI + pydantic, a commit each", least=2.5),
+    Bar(name="requests per CPU second over FastAPI + pydantic on onnxruntime, a commit each", least=2.5),
+    Bar(name="requests per CPU second over FastAPI + pydantic on the native kernel, a commit each"),
+    Bar(name="requests per CPU second over FastAPI + pydantic on the native kernel, same group commit"),
+    Bar(name=P99, most=3.0),
 )
 
 
@@ -61,16 +73,16 @@ def wrk(url: str, body: Path, folder: Path, process: int, seconds: int) -> tuple
 
 
 def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds: int) -> dict[str, float]:
+    def usual(store: str, port: int, how: str) -> tuple[str, ...]:
+        return ("-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), how)
+
     servers = {
-        "service": lambda store, port: (
+        "service": ("auto", lambda store, port: (
             "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store
-        ),
-        "FastAPI + pydantic, same group commit": lambda store, port: (
-            "-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), "together"
-        ),
-        "FastAPI + pydantic, a commit each": lambda store, port: (
-            "-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), "alone"
-        ),
+        )),
+        "FastAPI + pydantic on onnxruntime, a commit each": ("numpy", partial(usual, how="alone")),
+        "FastAPI + pydantic on the native kernel, a commit each": ("auto", partial(usual, how="alone")),
+        "FastAPI + pydantic on the native kernel, same group commit": ("auto", partial(usual, how="together")),
     }  # fmt: skip
     if find_spec("fastapi") is None:
         print("FastAPI is not installed (pip install -e '.[bench]'): the service is measured alone")
@@ -78,10 +90,10 @@ def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds
     by_cpu: dict[str, list[float]] = {name: [] for name in servers}
     by_clock: dict[str, list[float]] = {name: [] for name in servers}
     for turn in range(rounds):
-        for number, (name, command) in enumerate(servers.items()):
+        for number, (name, (engine, command)) in enumerate(servers.items()):
             port = free_port()
             store = f"sqlite:///{folder}/s{turn}-{number}.sqlite"
-            with running(*command(store, port), port=port) as process:
+            with running(*command(store, port), port=port, engine=engine) as process:
                 url = f"http://127.0.0.1:{port}/v1/allocate"
                 if rounds > 1:
                     wrk(url, body, folder, process, seconds)
@@ -95,7 +107,42 @@ def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds
               f"{statistics.median(by_clock[name]):,.0f} a second")  # fmt: skip
         if name != "service":
             figures[f"requests per CPU second over {name}"] = own / middle
+    rate = statistics.median(by_clock["service"]) / 2.0
+    figures[P99] = half_load(folder, bundle, body.read_bytes(), rate=rate, seconds=2 * seconds)
     return figures
+
+
+def half_load(folder: Path, bundle: Path, body: bytes, *, rate: float, seconds: int) -> float:
+    """p99 over the median of how long answers take at an even pace, from when each request was due."""
+    port = free_port()
+    store = f"sqlite:///{folder}/half.sqlite"
+    with running("-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store, port=port):
+        delays: list[float] = []
+        lock, due = threading.Lock(), count()
+        started = time.perf_counter() + 0.1
+
+        def ask() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            while True:
+                with lock:
+                    at = started + next(due) / rate
+                if at > started + seconds:
+                    break
+                time.sleep(max(at - time.perf_counter(), 0.0))
+                connection.request("POST", "/v1/allocate", body, {"content-type": "application/json"})
+                connection.getresponse().read()
+                delays.append(time.perf_counter() - at)
+            connection.close()
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    p50, p99 = np.percentile(delays, [50, 99])
+    print(f"at half load ({rate:,.0f} a second): median {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms, "
+          f"{p99 / p50:.1f} times the median")  # fmt: skip
+    return float(p99 / p50)
 
 
 def batches(folder: Path, bundle: Path, body: bytes, rows: int) -> dict[str, float]:
@@ -144,7 +191,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
         folder = Path(name)
         where = market()
-        policy = exploring(where)
+        policy = network(where, "flat", "tactics")
         bundle = make_bundle(folder, policy, where)
         body = folder / "body.json"
         body.write_bytes(json_of(request_of(policy, where)))

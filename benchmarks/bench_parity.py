@@ -44,7 +44,7 @@ def policies(where: MarketParameters) -> dict[str, Policy]:
 def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, limits: int) -> tuple[float, int]:
     """The largest difference, and how many limits were broken."""
     chunk = min(CHUNK, limits)
-    session, sample = session_of(policy, where)
+    session, sample, _ = session_of(policy, where)
     tactic, channels = not isinstance(policy, DirectPolicy), reads_channels(policy)
     worst: dict[str, float] = {}
     broken = seen = 0

@@ -34,6 +34,7 @@ def verify_command(
     need_extra("serve", "msgspec", "onnxruntime", "cryptography")
     from xbopt.service.bundle.bundle import load_bundle
     from xbopt.service.bundle.keys import read_trusted_keys
+    from xbopt.service.bundle.native_graph import DECIDERS
 
     keys = read_trusted_keys(trusted_key or [])
     found = load_bundle(bundle, unproven=True, trusted_key=keys)
@@ -60,6 +61,8 @@ def verify_command(
                 "exploration": found.exploration,
                 "signed_by": found.signer,
                 "signed_and_trusted": keys is not None,
+                "decider": found.decider.name,
+                "decider_reason": found.decider.reason,
                 "files": {name: entry.sha256 for name, entry in manifest.files.items()},
             }
         )
@@ -72,6 +75,7 @@ def verify_command(
         f"({manifest.provenance.scenario_hash}), made {manifest.created}",
         markup=False,
     )
+    console.print(f"decided by {DECIDERS[found.decider.name]}: {found.decider.reason}", markup=False, soft_wrap=True)
     if evidence is not None:
         console.print(evidence.words, markup=False, soft_wrap=True)
     console.print("not signed" if found.signer is None else f"signed by {found.signer}", markup=False)

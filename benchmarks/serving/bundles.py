@@ -22,6 +22,7 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.bundle.archive import write_files
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.export import ExportSettings, export_policy
+from xbopt.service.exporting.policies import reads_channels
 from xbopt.service.exporting.reference import observe_policy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -36,6 +37,15 @@ def market(name: str = "quickstart") -> MarketParameters:
 
 def exploring(where: MarketParameters) -> Policy:
     return ExploringPolicy(plan=BUILT_IN["calendar"](where), scenario=where.scenario, exploration=0.2)
+
+
+def network(where: MarketParameters, name: str, encoding: str) -> Policy:
+    """A policy of PPO as it is before its first update; it takes as long as a trained one."""
+    from xbopt.agents.ppo.policy import as_policy, build_parts
+    from xbopt.agents.ppo.settings import PpoSettings
+
+    settings = PpoSettings(network=name, encoding=encoding)  # type: ignore[arg-type]
+    return as_policy(build_parts(where, BUILT_IN["calendar"](where), settings))
 
 
 def make_bundle(folder: Path, policy: Policy, where: MarketParameters, name: str = "bench") -> Path:
@@ -53,6 +63,7 @@ def request_of(policy: Policy, where: MarketParameters) -> AllocationRequest:
         budget_base=float(seen.remaining.budget_base[0]),
         regions=seen.regions[0].tolist(),
         cells=seen.cells[0].tolist(),
+        channels=seen.channels[0].tolist() if reads_channels(policy) else None,
     )
 
 
@@ -77,9 +88,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: str, port: int) -> Generator[int]:
+def running(*command: str, port: int, engine: str = "auto") -> Generator[int]:
     """A server in a process of its own; gives its process id once it answers."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "XBOPT_ENGINE": engine}
     process = subprocess.Popen([sys.executable, *command], cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60.0

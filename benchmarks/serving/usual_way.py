@@ -9,6 +9,7 @@ import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
@@ -29,6 +30,7 @@ class Request(BaseModel):
     budget_base: float = Field(ge=0)
     regions: list[list[float | None]]
     cells: list[list[list[float | None]]]
+    channels: list[list[list[list[float | None]]]] | None = None
     region_base: list[float | None] | None = None
     channel_base: list[float | None] | None = None
     decision_id: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")
@@ -49,6 +51,8 @@ class Answer(BaseModel):
     currency: str
     day: int
     units: list[str]
+    off: list[str]
+    filled: int
     spend_base: list[list[list[float]]]
     daypart_weights: list[list[list[float]]]
     discount_frac: list[list[float]]
@@ -87,10 +91,11 @@ def build(bundle: Path, store: str, *, together: bool) -> FastAPI:
         return made, entry
 
     def told(made: object) -> Answer:
-        import msgspec
-
-        answer = answer_of(made, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=True)  # type: ignore[arg-type]
-        return Answer(**msgspec.structs.asdict(answer))
+        answer = answer_of(
+            made, 0, bundle=allocator.address, units=allocator.units, currency=allocator.currency, receipt=None
+        )  # type: ignore[arg-type]
+        known = msgspec.structs.asdict(answer)
+        return Answer(**{name: known[name] for name in Answer.model_fields} | {"stored": True})
 
     if commit is not None:
 

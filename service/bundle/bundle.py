@@ -30,6 +30,7 @@ from xbopt.service.bundle.graph_session import GraphSession
 from xbopt.service.bundle.graph_trial import Trial, try_graph
 from xbopt.service.bundle.integrity import check_integrity
 from xbopt.service.bundle.keys import TrustedKeys
+from xbopt.service.bundle.native_graph import Decider, choose_decider
 from xbopt.service.bundle.ranges import check_guardrails, check_plan, check_schema_ranges
 from xbopt.service.bundle.schema import Schema, read_schema
 from xbopt.service.bundle.tensors import floats, integers
@@ -75,7 +76,8 @@ class Bundle:
         certificate: ``ope.json``; None where the policy is unproven.
         evidence: What the certificate says; None where the policy is unproven.
         signer: Public key that signed the bundle; None where it is not signed.
-        session: The graph, ready to run.
+        session: The graph, ready to be run by onnxruntime: the reference.
+        decider: Who works the graph out when something is decided.
         schema_bytes: ``schema.json`` as it is.
     """
 
@@ -87,6 +89,7 @@ class Bundle:
     evidence: Evidence | None
     signer: str | None
     session: GraphSession
+    decider: Decider
     schema_bytes: bytes
 
     @property
@@ -162,7 +165,7 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: TrustedKeys 
     money = plan.limits.daily_base
     try_graph(Trial(model=files[POLICY], schema=files[SCHEMA], golden=files[GOLDEN], daily_base=money))
     session = GraphSession(files[POLICY], schema)
-    if session.metadata.get("scenario_hash") != manifest.provenance.scenario_hash:
+    if session.inspected.metadata.get("scenario_hash") != manifest.provenance.scenario_hash:
         raise BundleError(f"{POLICY} was made for another scenario than the manifest says.")
     check_golden(golden, session, schema, daily_base=money)
     check_exploration(golden, schema, manifest.provenance)
@@ -175,6 +178,7 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: TrustedKeys 
         evidence=evidence,
         signer=signer,
         session=session,
+        decider=choose_decider(session, golden, schema, daily_base=money),
         schema_bytes=files[SCHEMA],
     )
 

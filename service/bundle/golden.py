@@ -11,7 +11,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GOLDEN, POLICY, Golden
-from xbopt.service.bundle.graph_session import ROWS_AT_ONCE, Arrays, GraphSession, floats_of, golden_difference
+from xbopt.service.bundle.graph_session import ROWS_AT_ONCE, Arrays, PolicyGraph, floats_of, golden_difference
 from xbopt.service.bundle.schema import Schema, shape_of
 from xbopt.service.bundle.tensors import floats, integers
 
@@ -19,7 +19,7 @@ FEWEST_ROWS = 100
 _FEWEST_FREE = 50
 
 
-def check_golden(golden: Golden, session: GraphSession, schema: Schema, *, daily_base: float) -> None:
+def check_golden(golden: Golden, session: PolicyGraph, schema: Schema, *, daily_base: float) -> None:
     """Run the golden inputs and compare with what the policy itself gave.
 
     Args:
@@ -32,10 +32,10 @@ def check_golden(golden: Golden, session: GraphSession, schema: Schema, *, daily
         BundleError: The graph does not do here what the policy did where the bundle was made.
     """
     inputs, outputs = read_golden(golden, schema)
-    _compare(session.named(inputs), outputs, golden.tolerance, daily_base)
+    compare(session.named(inputs), outputs, golden.tolerance, daily_base)
 
 
-def check_graph(golden: Golden, session: GraphSession, schema: Schema, *, daily_base: float) -> None:
+def check_graph(golden: Golden, session: PolicyGraph, schema: Schema, *, daily_base: float) -> None:
     """All that golden vectors can show: the same again, row by row, in larger batches, and under masks.
 
     Args:
@@ -49,7 +49,7 @@ def check_graph(golden: Golden, session: GraphSession, schema: Schema, *, daily_
     """
     inputs, outputs = read_golden(golden, schema)
     found = session.named(inputs)
-    _compare(found, outputs, golden.tolerance, daily_base)
+    compare(found, outputs, golden.tolerance, daily_base)
     again = session.named(inputs)
     if any(found[name].tobytes() != again[name].tobytes() for name in found):
         raise BundleError(f"{POLICY} gives other numbers when it is asked again.")
@@ -59,7 +59,7 @@ def check_graph(golden: Golden, session: GraphSession, schema: Schema, *, daily_
     for rows in (*alone, np.arange(ROWS_AT_ONCE) % golden.rows):
         part = inputs | {name: inputs[name][rows] for name in by_row}
         wanted = {name: outputs[name][rows] for name in outputs}
-        _compare(session.named(part), wanted, golden.tolerance, daily_base)
+        compare(session.named(part), wanted, golden.tolerance, daily_base)
     if schema.shape == "tactic":
         _check_draws(inputs, session, golden.tolerance, daily_base)
     elif schema.shape == "factored":
@@ -101,18 +101,23 @@ def free_rows(inputs: Arrays) -> BoolArray:
     return np.asarray((inputs["forced"] < 0).reshape(len(inputs["forced"]), -1).all(axis=1))
 
 
-def _compare(found: Arrays, wanted: Mapping[str, FloatArray | IntArray], tolerance: float, daily_base: float) -> None:
+def compare(found: Arrays, wanted: Mapping[str, FloatArray | IntArray], tolerance: float, daily_base: float) -> None:
+    """Check that outputs are those that are wanted.
+
+    Raises:
+        BundleError: One differs by more than the tolerance.
+    """
     for name, array in wanted.items():
         difference = golden_difference(name, found[name], array, daily_base)
         # A difference that is no number is a difference.
         if not difference <= tolerance:
             raise BundleError(
                 f"{POLICY} gives another {name} than the policy gave (difference {difference:.3g}, at most "
-                f"{tolerance:g} allowed). This machine or its onnxruntime computes otherwise."
+                f"{tolerance:g} allowed). What runs it on this machine computes otherwise."
             )
 
 
-def _check_draws(inputs: Arrays, session: GraphSession, tolerance: float, daily_base: float) -> None:
+def _check_draws(inputs: Arrays, session: PolicyGraph, tolerance: float, daily_base: float) -> None:
     """Masks, draws and forced tactics against the arithmetic that they stand for."""
     every: FloatArray = np.ones(inputs["allowed"].shape)
     tactics = every.shape[-1]
@@ -134,7 +139,7 @@ def _check_draws(inputs: Arrays, session: GraphSession, tolerance: float, daily_
         propensity = np.take_along_axis(share, tactic[..., None], axis=3)[..., 0]
         if not (propensity > 0.0).all() or not _is_drawn(tactic, share, floats_of(inputs, "uniform"), tolerance):
             raise BundleError(f"{POLICY} draws another tactic than its probabilities and the uniform number say.")
-        _compare(
+        compare(
             found,
             {"probabilities": share, "allowed_mass": mass, "propensity": propensity},
             tolerance,
@@ -144,10 +149,10 @@ def _check_draws(inputs: Arrays, session: GraphSession, tolerance: float, daily_
         must: FloatArray = np.zeros_like(share)
         np.put_along_axis(must, tactic[..., None], 1.0, axis=3)
         same = {name: found[name] for name in found if name not in {"probabilities", "propensity", "allowed_mass"}}
-        _compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
+        compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
 
 
-def _check_levels(inputs: Arrays, session: GraphSession, tolerance: float, daily_base: float) -> None:
+def _check_levels(inputs: Arrays, session: PolicyGraph, tolerance: float, daily_base: float) -> None:
     """Draws and forced levels of factors against the arithmetic that they stand for."""
     found = session.named(inputs | {"forced": np.full_like(inputs["forced"], -1)})
     own, levels = floats_of(found, "probabilities"), found["levels"].astype(np.int64)
@@ -156,12 +161,12 @@ def _check_levels(inputs: Arrays, session: GraphSession, tolerance: float, daily
     propensity = np.take_along_axis(own, levels[..., None], axis=2)[..., 0]
     if not (propensity > 0.0).all() or not _is_drawn(levels, own, floats_of(inputs, "uniform"), tolerance):
         raise BundleError(f"{POLICY} draws another level than its probabilities and the uniform number say.")
-    _compare(found, {"propensity": propensity}, tolerance, daily_base)
+    compare(found, {"propensity": propensity}, tolerance, daily_base)
     must: FloatArray = np.zeros_like(own)
     np.put_along_axis(must, levels[..., None], 1.0, axis=2)
     forced = session.named(inputs | {"forced": levels})
     same = {name: found[name] for name in found if name not in {"probabilities", "propensity"}}
-    _compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
+    compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
 
 
 def _is_drawn(chosen: IntArray, probabilities: FloatArray, uniform: FloatArray, tolerance: float) -> bool:

@@ -39,8 +39,16 @@ class _Session(Protocol):
     ) -> list[FloatArray | IntArray]: ...
 
 
+class PolicyGraph(Protocol):
+    """A policy's graph, whoever runs it."""
+
+    def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
+        """The outputs by name."""
+        ...
+
+
 class GraphSession:
-    """A policy's graph, ready to run.
+    """A policy's graph, ready to be run by onnxruntime.
 
     Args:
         model: The bytes of ``policy.onnx``.
@@ -58,7 +66,7 @@ class GraphSession:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        self.metadata = inspect_graph(model)
+        self.inspected = inspect_graph(model)
         try:
             make = cast("Callable[..., _Session]", ort.InferenceSession)
             self._session = make(model, sess_options=options, providers=["CPUExecutionProvider"])

@@ -63,6 +63,7 @@ SHAPES: Mapping[PolicyShape, ShapeArrays] = {
 INTEGERS = frozenset({"day", "forced", "mechanic", "tactic", "levels"})
 CAPS = frozenset({"region_base", "channel_base"})
 """Inputs that may be left out, which means no cap. JSON has no infinity to say so in the schema."""
+_STORED = "RSCHFGEK"
 Rows = TypeVar("Rows", int, str)
 
 
@@ -184,6 +185,12 @@ def same_choices(one: Schema, other: Schema) -> bool:
     """Whether two policies draw from the same choices: one menu, or the same factors around the same policy."""
     kinds = [(schema.shape, schema.axes.get("K"), schema.factors, schema.anchor) for schema in (one, other)]
     return kinds[0] == kinds[1]
+
+
+def stored_lengths(schema: Schema) -> tuple[int, ...]:
+    """Lengths of the axes in the order in which the store keeps them; those of factors only where there are any."""
+    axes = _STORED + ("AL" if "A" in SHAPES[schema.shape].axes else "")
+    return tuple(len(schema.axes.get(axis, [])) for axis in axes)
 
 
 class _Versioned(msgspec.Struct):

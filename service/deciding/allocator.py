@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
-from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
+from xbopt.service.bundle.native_graph import Decider
+from xbopt.service.bundle.schema import OUTPUTS, shape_of, stored_lengths
 from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
 from xbopt.service.deciding.reading import RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
-_STORED = "RSCHFGEK"
+_WHOLE = 1.0 - 1e-12
+"""Probabilities that sum to no less are all allowed."""
 STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
 STOPPED = "stopped"
@@ -110,7 +113,7 @@ class Allocation:
 class Allocator:
     """Decides by a bundle; the same request with the same decision id gives the same answer, bit for bit.
 
-    Needs numpy, msgspec and onnxruntime.
+    Needs numpy, msgspec and onnxruntime; the native kernel decides where it is there (``bundle.decider``).
 
     Args:
         bundle: A loaded bundle.
@@ -119,6 +122,7 @@ class Allocator:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         schema, manifest = bundle.schema, bundle.manifest
+        self._graph = bundle.decider.graph
         self.schema_sha256 = hashlib.sha256(bundle.schema_bytes).hexdigest()
         self.address = manifest.content_address
         self.currency = schema.currency
@@ -127,6 +131,7 @@ class Allocator:
         self._armed = arm(bundle.guardrails, schema, bundle.plan.limits)
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
+        self._places = self._cells[0] * self._cells[1]
         self.lengths = stored_lengths(schema)
         self._featured = {field.name for field in schema.asked if is_featured(field)}
         self._factors = len(schema.axes.get("A", []))
@@ -142,6 +147,13 @@ class Allocator:
             # The plan answers where the policy may not; it keeps the same mask.
             forbidden = np.take_along_axis(self._allowed[None], wanted[..., None], axis=3)[..., 0] == 0.0
             self._plan_tactic = np.where(forbidden, self._default.argmax(axis=2), wanted)
+
+    @cached_property
+    def by_reference(self) -> "Allocator":
+        """The same, but that onnxruntime works the graph out, as it does where there is no kernel."""
+        if self.bundle.decider.name == "graph":
+            return self
+        return Allocator(replace(self.bundle, decider=Decider("graph", "It is the reference.", self.bundle.session)))
 
     @classmethod
     def load(cls, path: Path | str, *, unproven: bool = False, trusted_key: TrustedKeys = None) -> "Allocator":
@@ -173,8 +185,11 @@ class Allocator:
         Raises:
             RequestError: The request does not fit the schema.
         """
-        asked = self.reader.checked(request)
-        return self.decide(self.reader.one(asked, asked.decision_id or new_decision_id()), kill=kill)
+        batch = self.reader.plain(request)
+        if batch is None:
+            asked = self.reader.checked(request)
+            batch = self.reader.one(asked, asked.decision_id or new_decision_id())
+        return self.decide(batch, kill=kill)
 
     def decide(self, batch: Batch, *, kill: KillMode = "off") -> Allocation:
         """Decide for a batch of markets.
@@ -280,10 +295,10 @@ class Allocator:
                 barred = (forced != batch.held).any(axis=(1, 2))
         if plan is not None:
             forced = np.where(plan[:, None, None], self._plan_tactic[batch.day], forced)
-        found = self.bundle.session.named(
+        found = self._graph.named(
             {
                 **self._inputs(batch, plan),
-                "uniform": uniforms(batch.decision_ids, self._cells[0] * self._cells[1]).reshape(rows, *self._cells),
+                "uniform": uniforms(batch.decision_ids, self._places).reshape(rows, *self._cells),
                 "forced": forced,
                 "allowed": self._allowed,
                 "default": self._default,
@@ -291,8 +306,8 @@ class Allocator:
         )
         mass = found.pop("allowed_mass")
         allocation = self._guarded(batch, plan, found)
-        if not self._mask_is_open:
-            masked = (mass < 1.0 - 1e-12).any(axis=(1, 2, 3))
+        if not self._mask_is_open and (barred is not None or np.count_nonzero(mass < _WHOLE)):
+            masked = (mass < _WHOLE).any(axis=(1, 2, 3))
             for row in np.flatnonzero(masked if barred is None else masked | barred).tolist():
                 if DISCOUNT not in allocation.guardrails[row]:
                     allocation.guardrails[row].insert(0, DISCOUNT)
@@ -321,7 +336,7 @@ class Allocator:
             free = np.broadcast_to(self._free, (rows, self._factors))
             drawn = {"uniform": uniforms(batch.decision_ids, self._factors), "forced": free}
             inputs = {**inputs, **drawn, **({} if batch.held is None else {"forced": batch.held})}
-        return self.bundle.session.named(inputs)
+        return self._graph.named(inputs)
 
     def _inputs(self, batch: Batch, plan: BoolArray | None) -> Arrays:
         """What the graph reads. The plan looks at no feature, so nothing strange may come in with its rows."""
@@ -372,12 +387,6 @@ class Allocator:
             policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
-
-
-def stored_lengths(schema: Schema) -> tuple[int, ...]:
-    """Lengths of the axes in the order in which the store keeps them; those of factors only where there are any."""
-    axes = _STORED + ("AL" if "A" in SHAPES[schema.shape].axes else "")
-    return tuple(len(schema.axes.get(axis, [])) for axis in axes)
 
 
 def _by_row(flags: BoolArray, array: "FloatArray | IntArray") -> BoolArray:

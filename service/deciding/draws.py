@@ -32,7 +32,10 @@ def uniforms(decision_ids: Sequence[str], cells: int) -> FloatArray:
         key = sha(_NAME + decision_id.encode()).digest()
         parts += [sha(key + number).digest() for number in numbers]
     words = np.frombuffer(b"".join(parts), dtype="<u8").reshape(len(decision_ids), blocks * _WORDS)[:, :cells]
-    return ((words >> _SHIFT).astype(np.float64) + 0.5) * _UNIT
+    shares = (words >> _SHIFT).astype(np.float64)
+    shares += 0.5
+    shares *= _UNIT
+    return shares
 
 
 def arm_uniform(decision_id: str) -> float:

@@ -71,7 +71,7 @@ class ArmedGuardrails:
             spend = _note(fired, CHANGE, spend, _changed_by(spend, batch.previous_base, self.change, batch.active))
         if not self._surely_kept(batch, spend):
             spend = self._capped(batch, asked, spend, fired)
-        if not (discount <= self.discount).all():
+        if np.count_nonzero(discount <= self.discount) < discount.size:
             discount = _note(fired, DISCOUNT, discount, np.minimum(discount, self.discount))
         if self.quiet is not None:
             dayparts = _note(fired, QUIET, dayparts, _silenced(dayparts, self.quiet))
@@ -81,7 +81,7 @@ class ArmedGuardrails:
         """Whether one decision keeps everything: none of it is negative or no number, and its sum is small enough."""
         if len(spend) > 1 or batch.granted_base is not None:
             return False
-        least, total = float(spend.min()), float(spend.sum())
+        least, total = float(np.minimum.reduce(spend, axis=None)), float(np.add.reduce(spend, axis=None))
         return least >= 0.0 and total <= self.least_ceiling and self.caps.surely_kept(total, batch.inputs)
 
     def _capped(self, batch: Batch, asked: FloatArray, spend: FloatArray, fired: list[list[str]]) -> FloatArray:

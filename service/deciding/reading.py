@@ -13,6 +13,8 @@ from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Schema, shape_of
 from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
+from xbopt.service.deciding.draws import new_decision_id
+from xbopt.service.deciding.plain_requests import PlainReader
 from xbopt.service.deciding.requests import AllocationRequest, RequestError, request_type
 
 _MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
@@ -70,6 +72,43 @@ class RequestReader:
             for field in self._asked
             if not is_featured(field)
         }
+        self._plain = PlainReader([(field, self._shapes[field.name], *self._usual(field)) for field in self._asked])
+
+    def _usual(self, field: Field) -> tuple[FloatArray, FloatArray]:
+        """Bounds within which the numbers of an input are surely fine, in its shape; for features that is no drift."""
+        shape = self._shapes[field.name]
+        if not is_featured(field):
+            low, high = self._bounds[field.name]
+            return np.full(shape, low), np.full(shape, high)
+        first = 0
+        for name in self._featured[: self._featured.index(field.name)]:
+            first += int(np.prod(self._shapes[name]))
+        part = slice(first, first + int(np.prod(shape)))
+        centre, reach = self._centre[part].reshape(shape), self._reach[part].reshape(shape)
+        # On the edge rounding decides, and does so where drift is looked for.
+        edge = 1e-12 * (np.abs(centre) / 2.0 + reach / 2.0)
+        low, high = centre / 2.0 - reach / 2.0 + edge, centre / 2.0 + reach / 2.0 - edge
+        most = _LARGEST_NUMBER / 2.0
+        return 2.0 * np.maximum(low, -most), 2.0 * np.minimum(high, most)
+
+    def plain(self, request: AllocationRequest) -> Batch | None:
+        """The inputs of a request made in Python; None where it has to be checked and read the long way."""
+        given: object = getattr(request, "decision_id", None)
+        if not isinstance(given, str) or request.episode_id or request.step is not None:
+            return None
+        return self._read_plainly(request, given or new_decision_id())
+
+    def _read_plainly(self, request: AllocationRequest, decision_id: str) -> Batch | None:
+        """The inputs of a request that has nothing beside them."""
+        usual = (
+            isinstance(request, self.request_type)
+            and ("channels" in self._shapes or not request.channels)
+            and request.units is None
+            and request.held is None
+            and request.previous_spend_base is None
+            and request.schema_sha256 in {None, self._hash}
+        )
+        return self._plain.batch(request, decision_id) if usual else None
 
     def checked(self, request: AllocationRequest) -> AllocationRequest:
         """A request made in Python, held to the types of the JSON body; arrays of numpy may stand for lists.
@@ -102,6 +141,9 @@ class RequestReader:
         Raises:
             RequestError: It does not fit the schema.
         """
+        plain = self._read_plainly(request, decision_id)
+        if plain is not None:
+            return plain
         if request.schema_sha256 is not None and request.schema_sha256 != self._hash:
             raise RequestError(f"The request is for another schema; that of this bundle is {self._hash}.")
         if request.channels and "channels" not in self._shapes:

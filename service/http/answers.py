@@ -3,6 +3,7 @@
 import msgspec
 
 from xbopt.service.bundle.formats import Guardrails, Manifest
+from xbopt.service.bundle.native_graph import DeciderName
 from xbopt.service.bundle.schema import Schema
 from xbopt.service.deciding.requests import KillMode
 
@@ -20,11 +21,15 @@ class Ready(msgspec.Struct, frozen=True):
         ready: That they can.
         bundle: Content address of the bundle that decides.
         kill_switch: How the kill switch stands; a service that is stopped answers, and stores what it answers.
+        decider: Who works the policy's graph out: the ``native`` kernel, or onnxruntime, which runs the ``graph``.
+        decider_reason: Why.
     """
 
     ready: bool
     bundle: str
     kill_switch: KillMode
+    decider: DeciderName
+    decider_reason: str
 
 
 class InferenceReady(msgspec.Struct, frozen=True):

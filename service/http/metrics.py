@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.exposition import choose_encoder
 
 from xbopt.core.arrays import FloatArray
+from xbopt.service.bundle.native_graph import DeciderName
 from xbopt.service.bundle.schema import FEATURE_AXES
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.guardrails import CHANGE, NAMES
@@ -102,6 +103,9 @@ class Metrics:
         self.bundle = Gauge(
             "xbopt_bundle", "1 for the bundle that decides", ("address", "name", "version"), registry=registry
         )
+        self.decider = Gauge("xbopt_decider", "1 for who works the policy's graph out", ("decider",), registry=registry)
+        for name in get_args(DeciderName):
+            self.decider.labels(name)
         ProcessCollector(registry=registry)
 
     def expect_routes(self, routes: Iterable[tuple[str, bool]]) -> None:
@@ -113,6 +117,13 @@ class Metrics:
         labels = list(routes)
         self._answers.expect((label, status) for label, _ in labels for status in _STATUSES)
         self._seconds.expect((label, answer) for label, timed in labels if timed for answer in _ANSWERS)
+
+    def tell_bundle(self, allocator: Allocator, present: int) -> None:
+        """Note that a bundle decides, and who works its graph out; or, with 0, that it does so no more."""
+        manifest, decider = allocator.bundle.manifest, allocator.bundle.decider
+        self.bundle.labels(allocator.address, manifest.name, manifest.version).set(present)
+        for name in get_args(DeciderName):
+            self.decider.labels(name).set(present * (name == decider.name))
 
     def expect_bundle(self, allocator: Allocator) -> None:
         """Show what a bundle's decisions will count, before there are any."""

@@ -120,7 +120,17 @@ class Operations:
         await check_ready(self._engine)
         # A switch that is on keeps a service ready: it answers, and stores what it answers.
         engine = self._engine
-        return json_answer(Ready(ready=True, bundle=engine.allocator.address, kill_switch=engine.kill_switch.mode))
+        allocator = engine.allocator
+        decider = allocator.bundle.decider
+        return json_answer(
+            Ready(
+                ready=True,
+                bundle=allocator.address,
+                kill_switch=engine.kill_switch.mode,
+                decider=decider.name,
+                decider_reason=decider.reason,
+            )
+        )
 
     async def metrics(self, call: Call) -> Answer:
         """All metrics."""

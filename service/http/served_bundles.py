@@ -164,6 +164,5 @@ class ServedBundles:
         Args:
             value: 1 or 0.
         """
-        manifest = self.allocator.bundle.manifest
         self._metrics.expect_bundle(self.allocator)
-        self._metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
+        self._metrics.tell_bundle(self.allocator, value)

@@ -11,8 +11,8 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
-from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema
-from xbopt.service.deciding.allocator import Allocation, Allocator, stored_lengths
+from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema, stored_lengths
+from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.batch import MISSING, Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
 from xbopt.service.store.entries import (
@@ -251,7 +251,16 @@ def _kill(entry: DecisionEntry) -> KillMode:
 
 
 def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
-    """Work a stored decision out again, and name every array that does not come out the same, bit for bit."""
+    """Work a stored decision out again, and name every array that does not come out the same, bit for bit.
+
+    The native kernel and onnxruntime differ in last bits; a decision may have been made by either.
+    """
+    differing = _differing_outputs(entry, allocator)
+    # Where it is neither's, the nearer of the two says what was changed.
+    return min(differing, _differing_outputs(entry, allocator.by_reference), key=len) if differing else []
+
+
+def _differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     batch, kill = allocation_of(entry, allocator.bundle.schema).batch, _kill(entry)
     again = allocator.by_plan(batch, entry.reason, kill=kill) if entry.reason else allocator.decide(batch, kill=kill)
     made = decision_entry(

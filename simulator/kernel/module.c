@@ -2,7 +2,9 @@
  * played. Sizes are checked here; what the numbers mean was checked before. */
 
 #include "blocks.h"
+#include "lists.h"
 #include "packs.h"
+#include "programs.h"
 #include "threads.h"
 
 static const struct level *const *levels(void)
@@ -288,7 +290,7 @@ static int fill_module(PyObject *module)
         || add_fields(module, "DECISION_FIELDS", DECISION_LIST, LENGTH(DECISION_LIST))
         || add_fields(module, "DRAW_FIELDS", DRAW_LIST, LENGTH(DRAW_LIST)))
         return -1;
-    return add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
+    return add_operations(module) || add_fields(module, "OUTCOME_FIELDS", OUTCOME_LIST, LENGTH(OUTCOME_LIST))
         || add_fields(module, "CHANNEL_FIELDS", CHANNEL_LIST, LENGTH(CHANNEL_LIST))
         || add_fields(module, "DETAIL_FIELDS", DETAIL_LIST, LENGTH(DETAIL_LIST)) ? -1 : 0;
 }
@@ -303,6 +305,9 @@ static PyMethodDef methods[] = {
     {"draw", draw, METH_VARARGS, "draw(level, stream, out, threads); a stream is (left key, right key, worlds, place, "
      "normals, day)."},
     {"evaluate", evaluate, METH_VARARGS, "evaluate(level, function, x, y, out)"},
+    {"program", new_program, METH_VARARGS, "program(level, steps, fixed, constants, tensors, inputs, total)"},
+    {"read", read_lists, METH_VARARGS, "read(values, nestings, bounds, out): nested lists of numbers into an array."},
+    {"run", run_program, METH_VARARGS, "run(program, inputs, outputs, rows): a policy's graph, row by row."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.service.conftest import TIGHT, Exported
@@ -13,14 +14,16 @@ from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import AnchoredPolicy, CanExplore, DirectPolicy, FactoredPolicy, Policy
+from xbopt.core.decisions.policy import AnchoredPolicy, CanExplore, DirectPolicy, FactoredPolicy, Observation, Policy
 from xbopt.core.errors import PolicyError
-from xbopt.service.bundle.graph_session import GraphSession, largest_difference
-from xbopt.service.bundle.schema import Feature, Missing
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference
+from xbopt.service.bundle.native_graph import NativeGraph
+from xbopt.service.bundle.schema import Feature, Missing, Schema
 from xbopt.service.exporting.description import build_schema
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.reference import observe_policy, reference_outputs
 from xbopt.service.exporting.run_export import explored
+from xbopt.simulator.kernel.engine import native
 from xbopt.simulator.parameters import MarketParameters
 
 PARITY = 1e-6
@@ -34,7 +37,7 @@ def plain_features(names: tuple[str, ...]) -> list[Feature]:
     ]
 
 
-def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, object]:
+def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, Observation, Schema]:
     sample = observe_policy(policy, market, worlds=1, seed=0)[0]
     features = {
         "F": plain_features(sample.region_names),
@@ -47,11 +50,29 @@ def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, 
         schema = build_schema(market.scenario, "direct", features, None)
     else:
         schema = build_schema(market.scenario, "tactic", features, policy.menu)
-    return GraphSession(policy_graph(policy, market.scenario, sample, schema), schema), sample
+    return GraphSession(policy_graph(policy, market.scenario, sample, schema), schema), sample, schema
+
+
+def check_native(session: GraphSession, schema: Schema, inputs: Arrays, found: Arrays, *, unit: float) -> None:
+    """The kernel gives what onnxruntime gives, and the same bits on every level and however a batch is cut."""
+    module = native()
+    if module is None:
+        return
+    own = NativeGraph(session.inspected, schema, module, level=module.LEVELS[0]).named(inputs)
+    for name, array in found.items():
+        allowed = 1e-9 * (unit if name == "spend_base" else 1.0)
+        rows = np.abs(own[name] - array).reshape(len(array), -1).max(axis=1)
+        # Where a draw falls on the edge between two choices, rounding decides.
+        assert (rows > allowed).mean() < 1e-3, name
+    few = slice(5, 55)
+    part = {f.name: inputs[f.name][few] if f.axes[0] == "B" else inputs[f.name] for f in schema.inputs}
+    for level in module.LEVELS:
+        again = NativeGraph(session.inspected, schema, module, level=level).named(part)
+        assert all(again[name].tobytes() == own[name][few].tobytes() for name in own), level
 
 
 def check_parity(policy: Policy, market: MarketParameters, *, rows: int, seed: int) -> None:
-    session, sample = session_of(policy, market)
+    session, sample, schema = session_of(policy, market)
     scenario = market.scenario
     factors = policy.factors if isinstance(policy, FactoredPolicy) else None
     tactic = not isinstance(policy, DirectPolicy | FactoredPolicy)
@@ -59,6 +80,7 @@ def check_parity(policy: Policy, market: MarketParameters, *, rows: int, seed: i
         scenario, sample, rows, seed=seed, tactic=tactic, channels=reads_channels(policy), factors=factors
     )
     found = session.named(inputs)
+    check_native(session, schema, inputs, found, unit=scenario.limits.daily_base)
     known = inputs | {name: found[name] for name in ("tactic", "levels") if name in found}
     wanted = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
@@ -101,7 +123,7 @@ def test_the_re_planner_and_its_graph_agree(market: str, quickstart: MarketParam
 @pytest.mark.parametrize("batch", [1, 7, 65_536])
 def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> None:
     """A row is answered the same alone and among 65,535 others."""
-    session, sample = session_of(tactic.policy, tactic.market)
+    session, sample, _ = session_of(tactic.policy, tactic.market)
     inputs = random_inputs(tactic.market.scenario, sample, batch, seed=3, tactic=True, channels=False)
     together = session.named(inputs)
     for row in {0, batch // 2, batch - 1}:
