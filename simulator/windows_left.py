@@ -73,7 +73,7 @@ class WindowsLeft:
             left = remembered[day] + reached[day]
         # Who is tired rests in the end, and nobody is tired from then on.
         above = remembered + reached > self.fatigue.limit
-        tired: BoolArray = above.reshape(days, -1).any(axis=1)
+        tired: BoolArray = np.asarray(np.any(above, axis=(1, 2, 3, 4)), dtype=np.bool_)
         end = days - int(tired[::-1].argmax()) if tired.any() else 0
         reached[:end] = self.fatigue.effective(remembered[:end], reached[:end])
         total = np.zeros(reached.shape[1:], order="F")
