@@ -55,8 +55,9 @@ class WindowsLeft:
         """
         days, regions, segments, channels = self.own_carried.shape
         worlds = max(len(frequency), alone.shape[1], 1 if window is None else window.shape[1])
-        rows = np.empty((2, days, channels, segments, regions, worlds))
-        reached, remembered = rows.transpose(0, 1, 5, 4, 3, 2)  # worlds innermost
+        rows = np.empty((2, days, channels, segments, regions, worlds)).transpose(0, 1, 5, 4, 3, 2)  # worlds innermost
+        reached: FloatArray = rows[0]
+        remembered: FloatArray = rows[1]
         reached[...] = alone
         if window is not None:
             ahead = min(days, len(window))
@@ -71,7 +72,8 @@ class WindowsLeft:
             remembered[day] = self.fatigue.remembered(left)
             left = remembered[day] + reached[day]
         # Who is tired rests in the end, and nobody is tired from then on.
-        tired: BoolArray = (remembered + reached > self.fatigue.limit).any(axis=(1, 2, 3, 4))
+        above = remembered + reached > self.fatigue.limit
+        tired: BoolArray = np.asarray(np.any(above, axis=(1, 2, 3, 4)), dtype=np.bool_)
         end = days - int(tired[::-1].argmax()) if tired.any() else 0
         reached[:end] = self.fatigue.effective(remembered[:end], reached[:end])
         total = np.zeros(reached.shape[1:], order="F")
