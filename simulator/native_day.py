@@ -1,22 +1,23 @@
 """The market's day played by the native kernel: arrays in, outcome and next state out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from typing_extensions import Buffer
 
 from xbopt.core.arrays import FloatArray, IntArray, worlds_innermost
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments
 from xbopt.core.decisions.limits import Remaining
+from xbopt.core.made_later import made_later, maker_of
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.draws import DayDraws, DrawnLater
-from xbopt.simulator.kernel.blocks import room
 from xbopt.simulator.kernel.engine import Engine, native, threads
 from xbopt.simulator.kernel.window import given_back, opened
 from xbopt.simulator.media import quality_of
@@ -31,55 +32,55 @@ from xbopt.simulator.worlds import WorldParameters
 
 # The kernel's names of the terms of a bridge, where they are others.
 _TERM_NAMES = {"discount": "given_discount", "returns": "refunds", "media": "media_spend"}
-Arrays = dict[str, FloatArray]
+_LEAST_CHUNK = 8  # worlds that are worth a thread, as in threads.h
+_OUTSIDE = tuple(own.name for own in fields(OutsideState))
+_STANDS = {own.name for own in fields(MarketState)}
+_READ_AS_THEY_ARE = {own.name for own in fields(DayOutcome)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Layout:
-    """Where the arrays of a block ``(rows, B)`` lie: name, first row, row after the last, lengths, last axis first."""
+    """Where the arrays of a block ``(rows, B)`` lie: shape, offset and strides by name, worlds first and innermost."""
 
-    rows: int
-    places: tuple[tuple[str, int, int, tuple[int, ...]], ...]
-
-    def views(self, block: FloatArray | None) -> Arrays:
-        """The arrays by name, each with its worlds first and innermost in memory; none of no block."""
-        if block is None:
-            return {}
-        worlds = block.shape[1]
-        places = _strided(self, worlds)
-        return {name: np.ndarray(shape, np.float64, block, offset, strides) for name, shape, offset, strides in places}
-
-
-@lru_cache(maxsize=64)
-def _layout(listed: tuple[tuple[str, str], ...], sizes: tuple[tuple[str, int], ...]) -> _Layout:
-    """The layout of a list of fields by the lengths of their axes."""
-    lengths, row, places = dict(sizes), 0, list[tuple[str, int, int, tuple[int, ...]]]()
-    for name, axes in listed:
-        shape = tuple(lengths[axis] for axis in reversed(axes))
-        places.append((name, row, row + prod(shape), shape))
-        row += prod(shape)
-    return _Layout(rows=row, places=tuple(places))
+    bytes: int
+    worlds: int
+    places: dict[str, tuple[tuple[int, ...], int, tuple[int, ...]]]
 
 
 @lru_cache(maxsize=256)
-def _strided(layout: _Layout, worlds: int) -> tuple[tuple[str, tuple[int, ...], int, tuple[int, ...]], ...]:
-    """Name, shape, offset and strides of the arrays of a block of so many worlds."""
-    row, found = 8 * worlds, list[tuple[str, tuple[int, ...], int, tuple[int, ...]]]()
-    for name, start, _, reverse in layout.places:
-        lengths = tuple(reversed(reverse))
-        steps = tuple(row * prod(lengths[:axis]) for axis in range(len(lengths)))
-        found.append((name, (worlds, *lengths), start * row, (8, *steps)))
-    return tuple(found)
+def _layout(listed: tuple[tuple[str, str], ...], sizes: tuple[tuple[str, int], ...], worlds: int) -> _Layout:
+    """The layout of a list of fields by the lengths of their axes."""
+    lengths, row = dict(sizes), 8 * worlds
+    at, places = 0, dict[str, tuple[tuple[int, ...], int, tuple[int, ...]]]()
+    for name, axes in listed:
+        shape = tuple(lengths[axis] for axis in axes)
+        steps = tuple(row * prod(shape[:axis]) for axis in range(len(shape)))
+        places[name] = ((worlds, *shape), at, (8, *steps))
+        at += row * prod(shape)
+    return _Layout(at, worlds, places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Arrays in a block, viewed by name."""
+
+    layout: _Layout
+    block: memoryview
+
+    def __call__(self, name: str) -> FloatArray:
+        """An array of the block."""
+        shape, offset, strides = self.layout.places[name]
+        return np.ndarray(shape, np.float64, self.block, offset, strides)
 
 
 @dataclass(frozen=True, slots=True)
 class _Played:
     """A day that was played: the next morning, what it brought, and what was asked for besides."""
 
-    evening: Arrays
-    outcome: Arrays
-    channels: Arrays
-    details: Arrays
+    evening: _Rows
+    outcome: _Rows
+    channels: _Rows | None
+    details: _Rows | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class _Shared:
             day, so from then on it is written with the day.
     """
 
-    channels: Arrays
+    channels: list[_Rows]
     organic_traffic: FloatArray
     window: FloatArray
     play: Callable[..., _Played | None]
@@ -103,17 +104,19 @@ class _Shared:
 
     def visits(self) -> FloatArray:
         """Expected visits by channel ``(B, R, S, C)``."""
-        return self._by_channel()["channel_visits"]
+        return self._by_channel("channel_visits")
 
     def orders(self) -> FloatArray:
         """Orders by channel ``(B, R, S, C)``."""
-        return self._by_channel()["channel_orders"]
+        return self._by_channel("channel_orders")
 
-    def _by_channel(self) -> Arrays:
+    def _by_channel(self, name: str) -> FloatArray:
         if not self.channels:
             self.packed.wishes.add("channels")
-            self.channels.update(self._again(detailed=False).channels)
-        return self.channels
+            found = self._again(detailed=False).channels
+            assert found is not None, "what is wished for is written"
+            self.channels.append(found)
+        return self.channels[0](name)
 
     def _again(self, *, detailed: bool) -> _Played:
         played = self.play(opened(self.window.copy())[0], detailed=detailed)
@@ -123,17 +126,18 @@ class _Shared:
     def details(self) -> tuple[OrderSplit, FloatArray]:
         """Who ordered, and contact ``(B, R, S)``."""
         found = self._again(detailed=True).details
+        assert found is not None, "what is asked for is written"
         split = OrderSplit(
-            quality_visits=found["quality_visits"],
-            quality_people=found["quality_people"],
-            strangers=found["strangers"],
-            by_stranger=found["by_stranger"][..., None],
-            readiness=found["readiness"][..., None],
+            quality_visits=found("quality_visits"),
+            quality_people=found("quality_people"),
+            strangers=found("strangers"),
+            by_stranger=found("by_stranger")[..., None],
+            readiness=found("readiness")[..., None],
             organic_traffic=self.organic_traffic,
-            by_media=found["by_media"],
-            by_discount=found["by_discount"],
+            by_media=found("by_media"),
+            by_discount=found("by_discount"),
         )
-        return split, found["contact_kept"]
+        return split, found("contact_kept")
 
 
 def play_natively(
@@ -162,36 +166,46 @@ def play_natively(
     """
     module = native()
     assert module is not None, "chosen only where it is there"
+    packed, worlds = packed_market(module, market), _worlds_of(state)
     limits: FloatArray | None = None
     if adjustments is None:
-        if not _fits(market, state, feasible):
+        if not packed.all_open[state.day] or not _fits(market, state, feasible, worlds):
             return None
-        limits, adjustments = packed_limits(market), _nothing_changed(len(state.stock))
-    packed = packed_market(module, market)
+        limits, adjustments = packed_limits(market), _nothing_changed(worlds)
     play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
     window, passed_on = opened(state.window)
     played = play(window, limits=limits)
     if played is None:
         given_back(passed_on)
         return None
-    day = _outcome(market, world, state, feasible, adjustments, packed, played, play)
-    return day, _state(state.day + 1, played.evening, passed_on)
+    brought = _Brought(market, world, state, packed, played, play)
+    day = made_later(DayOutcome, brought, decision=feasible, adjustments=adjustments, engine="native")
+    return day, made_later(MarketState, _Evening(played.evening), day=state.day + 1, window=passed_on)
 
 
-def _fits(market: MarketParameters, state: MarketState, decision: Decision) -> bool:
+def _worlds_of(state: MarketState) -> int:
+    """The number of worlds of a state."""
+    evening = maker_of(state)
+    return evening.rows.layout.worlds if isinstance(evening, _Evening) else len(state.stock)
+
+
+def _fits(market: MarketParameters, state: MarketState, decision: Decision, worlds: int) -> bool:
     """Whether a decision has the shapes and types that the kernel reads, with what may still be spent."""
-    worlds, (regions, segments, channels, parts) = len(state.stock), market.shape
-    left = state.remaining
+    regions, segments, channels, parts = market.shape
     return (
         decision.spend_base.shape == (worlds, regions, segments, channels)
         and decision.daypart_weights.shape == (worlds, regions, channels, parts)
         and decision.discount_frac.shape == decision.mechanic.shape == (worlds, regions, segments)
         and decision.spend_base.dtype == decision.daypart_weights.dtype == decision.discount_frac.dtype == np.float64
         and decision.mechanic.dtype == np.int64
-        and left.budget_base.shape == (worlds,)
-        and left.region_base.shape == (worlds, regions)
-        and left.channel_base.shape == (worlds, channels)
+        and (isinstance(maker_of(state), _Evening) or _holds(state.remaining, worlds, regions, channels))
     )
+
+
+def _holds(left: Remaining, worlds: int, regions: int, channels: int) -> bool:
+    """Whether what may still be spent is told world by world."""
+    shapes = (left.budget_base.shape, left.region_base.shape, left.channel_base.shape)
+    return shapes == ((worlds,), (worlds, regions), (worlds, channels))
 
 
 @lru_cache(maxsize=64)
@@ -219,7 +233,7 @@ def _play(
     detailed: bool = False,
 ) -> _Played | None:
     """Play the day, with what is asked for besides; None where the decision does not keep the limits."""
-    worlds, sizes = len(state.stock), packed.axes
+    worlds = _worlds_of(state)
     none: tuple[tuple[str, str], ...] = ()
     listed = (
         module.STATE_FIELDS,
@@ -227,29 +241,40 @@ def _play(
         module.CHANNEL_FIELDS if "channels" in packed.wishes else none,
         module.DETAIL_FIELDS if detailed else none,
     )
-    layouts = [_layout(fields, sizes) for fields in listed]
-    blocks = [room(layout.rows, worlds) if layout.rows else None for layout in layouts]
+    rows = [_room(module, _layout(fields, packed.axes, worlds)) for fields in listed if fields]
+    evening, outcome = rows[:2]
+    channels = rows[2] if listed[2] else None
+    details = rows[-1] if detailed else None
     played = module.play(
         engine.level,
         packed.handle,
         packed_worlds(module, packed, market, world),
         limits,
-        _state_arrays(state),
+        _state_arrays(state, evening.layout),
         window,
         _decision_arrays(feasible),
         _draw_arrays(draws, packed.sizes),
-        *blocks,
+        evening.block,
+        outcome.block,
+        channels and channels.block,
+        details and details.block,
         state.day,
         worlds,
-        threads(),
+        threads() if worlds > _LEAST_CHUNK else 1,
     )
-    if not played:
-        return None
-    return _Played(*(layout.views(block) for layout, block in zip(layouts, blocks, strict=True)))
+    return _Played(evening, outcome, channels, details) if played else None
 
 
-def _state_arrays(state: MarketState) -> tuple[FloatArray, ...]:
-    """The morning in the order of the kernel's list."""
+def _room(module: ModuleType, layout: _Layout) -> _Rows:
+    """Room for arrays, their contents unknown. Its memory goes back to the kernel with the last view of it."""
+    return _Rows(layout, memoryview(module.block(layout.bytes)))
+
+
+def _state_arrays(state: MarketState, layout: _Layout) -> tuple[FloatArray, ...] | Buffer:
+    """The morning in the order of the kernel's list; as one block where the kernel left it."""
+    evening = maker_of(state)
+    if isinstance(evening, _Evening) and evening.rows.layout is layout:
+        return evening.rows.block
     outside, left = state.outside, state.remaining
     ordered = (
         outside.fx_log,
@@ -299,67 +324,70 @@ def _draw_arrays(draws: DayDraws | None, sizes: dict[str, int]) -> tuple[Any, ..
     return tuple(worlds_innermost(array) for array in (*(z[name] for name in names), draws.jump, *counts))
 
 
-def _outcome(
-    market: MarketParameters,
-    world: WorldParameters,
-    state: MarketState,
-    feasible: Decision,
-    adjustments: Adjustments,
-    packed: PackedMarket,
-    played: _Played,
-    play: Callable[..., _Played | None],
-) -> DayOutcome:
-    arrays = played.outcome
-    money = MoneyBridge(**{term: arrays[_TERM_NAMES.get(term, term)] for term in TERMS})
-    return DayOutcome(
-        decision=feasible,
-        adjustments=adjustments,
-        visits=arrays["visits"],
-        carts=arrays["carts"],
-        orders=arrays["orders"],
-        lost_orders=arrays["lost_orders"],
-        returns=arrays["returns"],
-        returns_due=arrays["returns_due"],
-        known_customers=arrays["known_customers"],
-        money=money,
-        places=_places(market, money, arrays),
-        impressions=arrays["impressions"],
-        attribution=Attribution(
-            visits=arrays["expected_visits"],
-            quality=quality_of(market.media, world),
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """Makes what a day brought, as far as it is read."""
+
+    market: MarketParameters
+    world: WorldParameters
+    state: MarketState
+    packed: PackedMarket
+    played: _Played
+    play: Callable[..., _Played | None]
+
+    def __call__(self, name: str) -> object:
+        """An attribute of ``DayOutcome``."""
+        rows = self.played.outcome
+        match name:
+            case "money":
+                return self._money()
+            case "places":
+                return _places(self.market, self._money(), rows)
+            case "attribution":
+                return self._attribution()
+            case "ledger":
+                parts = {name: rows(name) for name in ("bump", "borrowed", "switched", "repaid", "taken")}
+                return Ledger(debt=self.played.evening("borrowed_orders"), **parts)
+            case "satisfaction":
+                return self.state.satisfaction
+            case "fx_log":
+                return self.state.outside.fx_log
+            case _ if name in _READ_AS_THEY_ARE:
+                return rows(name)
+            case _:
+                raise AttributeError(f"DayOutcome has no {name}")
+
+    def _money(self) -> MoneyBridge:
+        rows = self.played.outcome
+        return MoneyBridge(**{term: rows(_TERM_NAMES.get(term, term)) for term in TERMS})
+
+    def _attribution(self) -> Attribution:
+        written = self.played.channels
+        return Attribution(
+            visits=self.played.outcome("expected_visits"),
+            quality=quality_of(self.market.media, self.world),
             sharing=_Shared(
-                channels=played.channels,
-                organic_traffic=world.organic_traffic,
-                window=state.window,
-                play=play,
-                packed=packed,
+                channels=[] if written is None else [written],
+                organic_traffic=self.world.organic_traffic,
+                window=self.state.window,
+                play=self.play,
+                packed=self.packed,
             ),
-        ),
-        ledger=Ledger(
-            debt=played.evening["borrowed_orders"],
-            **{name: arrays[name] for name in ("bump", "borrowed", "switched", "repaid", "taken")},
-        ),
-        satisfaction=state.satisfaction,
-        delivery_days=arrays["delivery_days"],
-        capped=arrays["capped"],
-        fx_log=state.outside.fx_log,
-        engine="native",
-    )
+        )
 
 
-def _places(market: MarketParameters, money: MoneyBridge, arrays: Arrays) -> tuple[PlaceDay, ...]:
+def _places(market: MarketParameters, money: MoneyBridge, rows: _Rows) -> tuple[PlaceDay, ...]:
     """What each place took; the only one takes everything but media."""
     nothing = _nothing(money.media.shape)
     if len(market.places) == 1:
         terms = {term: getattr(money, term) for term in TERMS}
-        return (PlaceDay(orders=arrays["orders"], money=MoneyBridge(**(terms | {"media": nothing}))),)
+        return (PlaceDay(orders=rows("orders"), money=MoneyBridge(**(terms | {"media": nothing}))),)
     booked = [term for term in TERMS if term != "media"]
+    orders, terms_there = rows("place_orders"), rows("place_money")
     return tuple(
         PlaceDay(
-            orders=arrays["place_orders"][..., place],
-            money=MoneyBridge(
-                media=nothing, **{term: arrays["place_money"][..., i, place] for i, term in enumerate(booked)}
-            ),
+            orders=orders[..., place],
+            money=MoneyBridge(media=nothing, **{term: terms_there[..., i, place] for i, term in enumerate(booked)}),
         )
         for place in range(len(market.places))
     )
@@ -371,23 +399,25 @@ def _nothing(shape: tuple[int, ...]) -> FloatArray:
     return np.broadcast_to(0.0, shape)
 
 
-def _state(day: int, arrays: Arrays, window: FloatArray) -> MarketState:
-    outside = OutsideState(
-        **{
-            name: arrays.pop(name)
-            for name in ("fx_log", "competitor_log", "congestion_log", "sentiment", "media_price_log")
-        }
-    )
-    left = Remaining(
-        budget_base=arrays.pop("budget_left"),
-        region_base=arrays.pop("region_left"),
-        channel_base=arrays.pop("channel_left"),
-    )
-    return MarketState(
-        day=day,
-        outside=outside,
-        remaining=left,
-        window=window,
-        borrowed=arrays.pop("borrowed_orders"),
-        **arrays,
-    )
+@dataclass(frozen=True, slots=True)
+class _Evening:
+    """Makes the next morning, as far as it is read."""
+
+    rows: _Rows
+
+    def __call__(self, name: str) -> object:
+        """An attribute of ``MarketState``."""
+        rows = self.rows
+        match name:
+            case "outside":
+                return OutsideState(**{name: rows(name) for name in _OUTSIDE})
+            case "remaining":
+                return Remaining(
+                    budget_base=rows("budget_left"), region_base=rows("region_left"), channel_base=rows("channel_left")
+                )
+            case "borrowed":
+                return rows("borrowed_orders")
+            case _ if name in _STANDS:
+                return rows(name)
+            case _:
+                raise AttributeError(f"MarketState has no {name}")

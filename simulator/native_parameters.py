@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, every
 from xbopt.core.axes import BUCKETS
 from xbopt.core.decisions.limits import Limits
 from xbopt.simulator.fulfilment import return_rate
@@ -33,12 +33,14 @@ class PackedMarket:
         handle: The kernel's own copy.
         sizes: Length of each axis by its letter in ``fields.h``.
         axes: The same as pairs.
+        all_open: By day, whether every channel can be bought.
         wishes: What was asked for of earlier days, beyond what every day tells.
     """
 
     handle: object
     sizes: dict[str, int]
     axes: tuple[tuple[str, int], ...]
+    all_open: tuple[bool, ...]
     wishes: set[str] = field(default_factory=set[str])
 
 
@@ -134,7 +136,12 @@ def _pack_market(native: ModuleType, market: MarketParameters) -> PackedMarket:
     )
     ordered = tuple(np.ascontiguousarray(arrays[name], dtype=np.float64) for name, _ in native.MARKET_FIELDS)
     handle = native.market(tuple(sizes[letter] for letter in native.SIZES), ordered)
-    return PackedMarket(handle=handle, sizes=sizes, axes=tuple(sizes.items()))
+    return PackedMarket(
+        handle=handle,
+        sizes=sizes,
+        axes=tuple(sizes.items()),
+        all_open=tuple(every(day > 0.0) for day in market.shocks.available),
+    )
 
 
 Arrays = dict[str, Any]

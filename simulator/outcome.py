@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments
+from xbopt.core.made_later import MadeLater
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.kernel.engine import EngineName
 from xbopt.simulator.money import MoneyBridge
@@ -13,7 +14,7 @@ from xbopt.simulator.promotion import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayOutcome:
+class DayOutcome(MadeLater):
     """What a day brought; ``(B, R, S)`` unless said. Counts are whole numbers in sampled mode.
 
     Attributes:

@@ -7,6 +7,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, check_shape, worlds_innermost
 from xbopt.core.decisions.limits import Remaining
+from xbopt.core.made_later import MadeLater
 from xbopt.simulator.parameters import MarketParameters
 
 
@@ -30,7 +31,7 @@ class OutsideState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarketState:
+class MarketState(MadeLater):
     """Where the market stands before a day is played.
 
     Attributes:

@@ -13,7 +13,7 @@ from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels, return_rate
-from xbopt.simulator.kernel.engine import EngineName, chosen, playing_with
+from xbopt.simulator.kernel.engine import EngineName, chosen
 from xbopt.simulator.media import play_media
 from xbopt.simulator.money import basket_noise
 from xbopt.simulator.native_day import play_natively
@@ -54,9 +54,8 @@ def play_day(
         DecisionError: The decision has a wrong shape or holds a value that is no number.
         UsageError: An engine is asked for that is not there.
     """
-    with playing_with(engine):
-        who = chosen()
-    if who.name == "native" and every(market.shocks.available[state.day] > 0.0):
+    who = chosen(engine)
+    if who.name == "native":
         played = play_natively(who, market, world, state, decision, None, draws)
         if played is not None:
             return played

@@ -28,7 +28,7 @@ def play(
     market: CapsuleType,
     worlds: CapsuleType,
     limits: Buffer | None,
-    state: tuple[Buffer, ...],
+    state: tuple[Buffer, ...] | Buffer,
     window: Buffer,
     decision: tuple[Buffer, ...],
     draws: tuple[Buffer, ...] | Stream,

@@ -49,13 +49,15 @@ def playing_with(engine: EngineName | None) -> Generator[None]:
         _asked.reset(token)
 
 
-def chosen() -> Engine:
-    """The engine that plays a day here and now: what ``playing_with`` or ``XBOPT_ENGINE`` asks for, or the faster one.
+def chosen(engine: EngineName | None = None) -> Engine:
+    """The engine that plays a day here and now: the one named, or that of ``playing_with`` or ``XBOPT_ENGINE``.
+
+    Where none of them names one, the faster engine plays.
 
     Raises:
         UsageError: The native kernel is asked for and not there, or the variable names no engine.
     """
-    asked = _asked.get() or os.environ.get(ENGINE_VARIABLE) or "auto"
+    asked = engine or _asked.get() or os.environ.get(ENGINE_VARIABLE) or "auto"
     if asked == "auto":
         return _fastest()
     if asked == "numpy":

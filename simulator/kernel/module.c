@@ -53,6 +53,19 @@ static double *hold_rows(struct views *views, PyObject *block, const struct fiel
     return at;
 }
 
+/* Hold a morning: arrays, or the block that an earlier day left. */
+static int hold_morning(struct views *views, PyObject *state, const struct sizes *size, Py_ssize_t count,
+                        const double **from)
+{
+    double *left[LENGTH(STATE_LIST)];
+    if (PyTuple_Check(state))
+        return hold_all(views, state, STATE_LIST, LENGTH(STATE_LIST), size, count, from);
+    if (!hold_rows(views, state, STATE_LIST, LENGTH(STATE_LIST), size, count, left))
+        return -1;
+    memcpy(from, left, sizeof left);
+    return 0;
+}
+
 /* Hold what is decided: of so many worlds, or of one for all. */
 static int hold_decided(struct views *views, PyObject *tuple, const struct sizes *size, Py_ssize_t worlds,
                         struct factor *to)
@@ -154,9 +167,9 @@ static PyObject *play(PyObject *module, PyObject *args)
     Py_ssize_t count;
     struct views views = {.count = 0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "sOOOO!OO!O!OOOOini", &name, &market_capsule, &world_capsule, &limits, &PyTuple_Type,
-                          &state, &window, &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome,
-                          &channels, &details, &number, &count, &threads))
+    if (!PyArg_ParseTuple(args, "sOOOOOO!O!OOOOini", &name, &market_capsule, &world_capsule, &limits, &state,
+                          &window, &PyTuple_Type, &decision, &PyTuple_Type, &draws, &evening, &outcome, &channels,
+                          &details, &number, &count, &threads))
         return NULL;
     const struct level *level = level_named(name);
     const struct market *m = level ? PyCapsule_GetPointer(market_capsule, CAPSULES[MARKET]) : NULL;
@@ -170,7 +183,7 @@ static PyObject *play(PyObject *module, PyObject *args)
     const double **from = &day.morning.fx_log, *kept_by = NULL;
     double **to = &day.evening.fx_log;
     const int states = LENGTH(STATE_LIST), outcomes = LENGTH(OUTCOME_LIST);
-    if (hold_all(&views, state, STATE_LIST, states, size, count, from)
+    if (hold_morning(&views, state, size, count, from)
         || hold_decided(&views, decision, size, count, &day.decided.spend) || hold_draws(&views, draws, &day))
         goto done;
     const Py_ssize_t exposures = count * size->R * size->S * size->W * size->A;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define X(name, axes) +1
-enum { STATES = 0 STATE_FIELDS(X), INPUTS = STATES DECISION_FIELDS(X), DRAWS = 0 DRAW_FIELDS(X),
+enum { STATES = 0 STATE_FIELDS(X), DECISIONS = 0 DECISION_FIELDS(X), DRAWS = 0 DRAW_FIELDS(X),
        OUTCOMES = 0 OUTCOME_FIELDS(X), DETAILS = 0 DETAIL_FIELDS(X), MARKETS = 0 MARKET_FIELDS(X),
        FACTORS = 0 WORLD_FIELDS(X) };
 #undef X
@@ -53,6 +53,25 @@ static double *block(double **fields, int count, size_t *length)
     return room;
 }
 
+/* The stream that the day's random numbers are drawn from: keys, number of normals, worlds, places, rows by field. */
+static void stream(struct day *day)
+{
+    struct draw *draw = &day->stream;
+    size_t worlds, slots;
+    for (int i = 0; i < 2; ++i)
+        draw->key[i] = (uint64_t)whole();
+    draw->normals = (int)whole();
+    draw->worlds = (const int64_t *)(void *)array(&worlds);
+    draw->place = (const int64_t *)(void *)array(&slots);
+    draw->count = (ptrdiff_t)worlds;
+    draw->slots = (int)slots;
+    draw->first = (uint64_t)day->number * ((slots + 3) / 4);
+    for (int i = 0, row = 0; i < DRAWS; ++i) {
+        day->draw_row[i] = row;
+        row += (int)whole();
+    }
+}
+
 static void play_some(const void *job, const struct level *level, ptrdiff_t first, int n, void *room)
 {
     level->play(job, first, n, room);
@@ -81,8 +100,14 @@ int main(int count, char **words)
     day.number = (int)whole();
     day.sampled = (int)whole();
     const int threads = (int)whole();
-    for (int i = 0; i < INPUTS + (day.sampled ? DRAWS : 0); ++i)
+    for (int i = 0; i < STATES; ++i)
         (&day.morning.fx_log)[i] = array(&length);
+    for (int i = 0; i < DECISIONS; ++i) {
+        (&day.decided.spend)[i].by_world = (ptrdiff_t)whole();
+        (&day.decided.spend)[i].at = array(&length);
+    }
+    if (day.sampled)
+        stream(&day);
     day.window = array(&lengths[0]);
     double *results[] = {day.window, NULL, NULL, NULL};
     results[1] = block(&day.evening.fx_log, STATES, &lengths[1]);

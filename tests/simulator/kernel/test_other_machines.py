@@ -51,9 +51,9 @@ class Recorder:
         self.factors = arrays
         return self.module.worlds(market, arrays)
 
-    def play(self, *words: Any) -> None:
-        self.calls.append((np.array(words[4]), *words))
-        self.module.play(*words)
+    def play(self, *words: Any) -> bool:
+        self.calls.append((np.array(words[5]), *words))
+        return self.module.play(*words)
 
 
 def whole(*numbers: int) -> bytes:
@@ -78,6 +78,12 @@ def lengths(recorder: Recorder, fields: Sequence[tuple[str, str]], worlds: int) 
     return [worlds * int(np.prod([sizes[axis] for axis in axes], dtype=np.int64)) for _, axes in fields]
 
 
+def parts(recorder: Recorder, block: memoryview, worlds: int) -> list[np.ndarray[Any, Any]]:
+    """The arrays of a morning that is one block."""
+    ends = np.cumsum(lengths(recorder, recorder.module.STATE_FIELDS, worlds))
+    return np.split(np.frombuffer(block), ends[:-1])
+
+
 @pytest.fixture(scope="module")
 def days(kernel: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, bytes]]:
     """Files of days, sampled and expected, and the bytes that the module wrote for each."""
@@ -94,14 +100,21 @@ def days(kernel: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[t
                 outcome, state = play_day(market, world, state, decision, draws.day(state.day) if sampled else None)
                 outcome.attribution.sharing.details()  # plays the day again
     for before, *words in recorder.calls:
-        _, _, _, state, window, decision, drawn, evening, outcome, details, number, count, _ = words
+        _, _, _, _, state, window, decision, drawn, evening, outcome, _, details, number, count, _ = words
         if details is None:
             continue
         kinds = (kernel.STATE_FIELDS, kernel.OUTCOME_FIELDS, kernel.DETAIL_FIELDS)
         content = [whole(*recorder.sizes), *map(stored, recorder.arrays)]
         content += [part for array in recorder.factors for part in (whole(*steps(array)), stored(array))]
-        content += [whole(count, number, len(drawn) > 0, 2), *map(stored, (*state, *decision, *drawn, before))]
-        content += [whole(*lengths(recorder, fields, count)) for fields in kinds]
+        content += [whole(count, number, len(drawn) > 0, 2)]
+        content += map(stored, state if isinstance(state, tuple) else parts(recorder, state, count))
+        for array in decision:
+            content += [whole(len(array) == count), stored(array)]
+        if drawn:
+            left, right, numbers, places, normals, _ = drawn
+            content += [np.array([left, right], dtype="<u8").tobytes(), whole(normals), stored(numbers), stored(places)]
+            content += [whole(*lengths(recorder, kernel.DRAW_FIELDS, 1))]
+        content += [stored(before), *(whole(*lengths(recorder, fields, count)) for fields in kinds)]
         path = folder / f"day{len(found)}"
         path.write_bytes(b"".join(content))
         blocks = (window, evening, outcome, details)
