@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from traceback import format_exc
 from typing import Any, Protocol, cast
 
@@ -187,7 +188,8 @@ class Cluster(Pool):
         if not self._ray.is_initialized():
             try:
                 _knock(os.environ.get("RAY_ADDRESS", ""))
-                self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+                with _children_load_what_we_load():
+                    self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (OSError, RuntimeError, ValueError) as error:
                 address = os.environ.get("RAY_ADDRESS", "of this machine")
                 raise UsageError(f"The Ray cluster {address} was not reached: {error}") from error
@@ -225,6 +227,20 @@ class Cluster(Pool):
         """End the tasks that are still there."""
         for handle in handles:
             self._ray.cancel(handle, force=True)
+
+
+@contextmanager
+def _children_load_what_we_load() -> Generator[None]:
+    """Processes that are started meanwhile find modules where this one does, as processes of this machine do anyway."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _knock(address: str) -> None:

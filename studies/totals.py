@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
 from xbopt.env.rollout import Choice
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import customer_value, customer_value_change
@@ -156,7 +156,16 @@ class TotalsRecorder:
     def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         """Add one day."""
         del choice
-        orders, spend, money = add_up(outcome.orders, 3), outcome.decision.spend_base, outcome.money
+        # numpy's sums over worlds hang on how an array lies in memory, and a decision may be one world's for all.
+        spend, dayparts, discount = (
+            worlds_innermost(array)
+            for array in (
+                outcome.decision.spend_base,
+                outcome.decision.daypart_weights,
+                outcome.decision.discount_frac,
+            )
+        )
+        orders, money = add_up(outcome.orders, 3), outcome.money
         repeat = add_up(outcome.orders[..., 1:4], 3)
         # The discount's line in the bridge is with tax, at the rate of what was paid.
         paid = money.gross_revenue + money.discount
@@ -204,8 +213,8 @@ class TotalsRecorder:
         self._spend_by_day[day] = spend.sum(axis=(0, 2))
         shipping = self._market.orders.charged_base * (1.0 - self._market.rules.shipping_dutiable[day])
         self._dutiable_by_day[day] = (paid + money.tax - shipping[:, None] * orders).sum(axis=(0, 2))
-        self._discount_by_day[day] = outcome.decision.discount_frac.sum(axis=0)
-        self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, outcome.decision.daypart_weights)
+        self._discount_by_day[day] = discount.sum(axis=0)
+        self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, dayparts)
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Value the customer base of the last evening and what it leaves behind; see what is left of the budget."""

@@ -4,6 +4,7 @@ import threading
 import time
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,11 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))  # of the nodes, which load the tests' work
     ray.shutdown()  # of this process: whatever another test began
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80_000_000})
     ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")

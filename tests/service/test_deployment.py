@@ -82,7 +82,7 @@ def check_options(command: list[str]) -> None:
     """The options of a command are options that ``xbopt`` has."""
     from typer.main import get_command
 
-    known = {name for option in get_command(app).commands[command[0]].params for name in option.opts}  # type: ignore[attr-defined]
+    known = {name for option in get_command(app).get_command(None, command[0]).params for name in option.opts}  # type: ignore[attr-defined]
     assert {word for word in command if word.startswith("--")} <= known
 
 
