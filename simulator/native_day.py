@@ -172,6 +172,7 @@ def play_natively(
         if not packed.all_open[state.day] or not _fits(market, state, feasible, worlds):
             return None
         limits, adjustments = packed_limits(market), _nothing_changed(worlds)
+    feasible = _own(feasible)
     play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
     window, passed_on = opened(state.window)
     played = play(window, limits=limits)
@@ -300,6 +301,20 @@ def _state_arrays(state: MarketState, layout: _Layout) -> tuple[FloatArray, ...]
         left.channel_base,
     )
     return tuple(map(worlds_innermost, ordered))
+
+
+def _own(decision: Decision) -> Decision:
+    """A copy: the day is played again for whoever asks late, and its caller may write to his arrays until then."""
+
+    def copied(array: Any) -> Any:
+        return array.copy(order="F") if array.strides[0] else np.broadcast_to(array[:1].copy(order="F"), array.shape)
+
+    return Decision(
+        spend_base=copied(decision.spend_base),
+        daypart_weights=copied(decision.daypart_weights),
+        discount_frac=copied(decision.discount_frac),
+        mechanic=copied(decision.mechanic),
+    )
 
 
 def _decision_arrays(feasible: Decision) -> tuple[FloatArray | IntArray, ...]:
