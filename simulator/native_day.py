@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from math import prod
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from typing_extensions import Buffer
@@ -32,7 +32,6 @@ from xbopt.simulator.worlds import WorldParameters
 
 # The kernel's names of the terms of a bridge, where they are others.
 _TERM_NAMES = {"discount": "given_discount", "returns": "refunds", "media": "media_spend"}
-Numbers = TypeVar("Numbers", FloatArray, IntArray)
 _LEAST_CHUNK = 8  # worlds that are worth a thread, as in threads.h
 _OUTSIDE = tuple(own.name for own in fields(OutsideState))
 _STANDS = {own.name for own in fields(MarketState)}
@@ -173,7 +172,7 @@ def play_natively(
         if not packed.all_open[state.day] or not _fits(market, state, feasible, worlds):
             return None
         limits, adjustments = packed_limits(market), _nothing_changed(worlds)
-    feasible = _own(feasible)
+    feasible = feasible.copied()  # for whoever asks late: the caller may have written to his arrays by then
     play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
     window, passed_on = opened(state.window)
     played = play(window, limits=limits)
@@ -302,21 +301,6 @@ def _state_arrays(state: MarketState, layout: _Layout) -> tuple[FloatArray, ...]
         left.channel_base,
     )
     return tuple(map(worlds_innermost, ordered))
-
-
-def _own(decision: Decision) -> Decision:
-    """A copy: the day is played again for whoever asks late, and its caller may write to his arrays until then."""
-    return Decision(
-        spend_base=_copied(decision.spend_base),
-        daypart_weights=_copied(decision.daypart_weights),
-        discount_frac=_copied(decision.discount_frac),
-        mechanic=_copied(decision.mechanic),
-    )
-
-
-def _copied(array: Numbers) -> Numbers:
-    """A copy; of one world where the others repeat it."""
-    return array.copy(order="F") if array.strides[0] else np.broadcast_to(array[:1].copy(order="F"), array.shape)
 
 
 def _decision_arrays(feasible: Decision) -> tuple[FloatArray | IntArray, ...]:
