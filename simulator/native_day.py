@@ -172,7 +172,6 @@ def play_natively(
         if not packed.all_open[state.day] or not _fits(market, state, feasible, worlds):
             return None
         limits, adjustments = packed_limits(market), _nothing_changed(worlds)
-    feasible = feasible.copied()  # for whoever asks late: the caller may have written to his arrays by then
     play = partial(_play, module, engine, packed, market, world, state, feasible, draws)
     window, passed_on = opened(state.window)
     played = play(window, limits=limits)

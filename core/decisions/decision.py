@@ -1,14 +1,12 @@
 """A day's decision, batched over worlds."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray, check_shape
 from xbopt.core.errors import DecisionError
 
-Numbers = TypeVar("Numbers", FloatArray, IntArray)
 MECHANICS: tuple[str, ...] = ("percent_off", "threshold", "bundle", "member_only", "limited_time")
 
 
@@ -47,15 +45,6 @@ class Decision:
             mechanic=np.repeat(self.mechanic, worlds, axis=0),
         )
 
-    def copied(self) -> "Decision":
-        """The same in arrays that nobody else writes to, worlds innermost; repeated worlds stay repeats of one."""
-        return Decision(
-            spend_base=_copy(self.spend_base),
-            daypart_weights=_copy(self.daypart_weights),
-            discount_frac=_copy(self.discount_frac),
-            mechanic=_copy(self.mechanic),
-        )
-
     def check(self, *, regions: int, segments: int, channels: int, dayparts: int) -> None:
         """Check shapes and that every value is a number.
 
@@ -82,10 +71,6 @@ class Decision:
                 f"mechanic must hold positions 0..{len(MECHANICS) - 1} of {', '.join(MECHANICS)}; "
                 f"it is {positions[tuple(bad[0])]} at {_place(bad[0])}."
             )
-
-
-def _copy(array: Numbers) -> Numbers:
-    return array.copy(order="F") if array.strides[0] else np.broadcast_to(array[:1].copy(order="F"), array.shape)
 
 
 def _check_finite(name: str, array: FloatArray) -> None:

@@ -306,21 +306,6 @@ def test_a_plain_day_by_hand() -> None:
         assert outcome.money.goods[0, 0, 0] == pytest.approx(-550.0)
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_a_day_stays_what_it_was_when_its_decision_is_written_over(order: Any) -> None:
-    """Who ordered is worked out when somebody asks, by playing the day again."""
-    market = build_market(scenario_of(document({"uncertainty": UNSURE})))
-    world, state = draw_worlds(market.scenario, seed=2, worlds=np.arange(9)), initial_state(market, 9)
-    plain = own_decisions(market, 9, 6)[0]
-    want = arrays(play_day(market, world, state, plain, None, engine="numpy")[0])
-    parts = {field.name: np.array(getattr(plain, field.name), order=order) for field in fields(plain)}
-    outcome, _ = play_day(market, world, state, Decision(**parts), None, engine="native")
-    for part in parts.values():
-        part[...] = 0
-    for name, array in arrays(outcome).items():
-        np.testing.assert_allclose(array, np.broadcast_to(want[name], array.shape), rtol=1e-9, atol=1e-9, err_msg=name)
-
-
 def test_threads_that_play_days_of_many_markets_do_not_disturb_each_other() -> None:
     """What is packed is forgotten after a few markets, by whichever thread comes to it."""
     recent, wrong = _Recent(), list[int]()
