@@ -52,12 +52,11 @@ class _Recent:
 
     def get(self, key: Hashable, parts: object, pack: Callable[[], Packed]) -> Packed:
         """The pack of a key; ``parts`` are kept with it, so that no other object takes their place in memory."""
-        found = self._packed.get(key)
-        if found is None:
-            found = self._packed[key] = (parts, pack())
-            while len(self._packed) > _KEPT:
-                self._packed.popitem(last=False)
-        self._packed.move_to_end(key)
+        # Other threads pack and forget meanwhile, so each step stands for itself.
+        found = self._packed.pop(key, None) or (parts, pack())
+        self._packed[key] = found
+        while len(self._packed) > _KEPT:
+            self._packed.popitem(last=False)
         return found[1]
 
 

@@ -43,7 +43,8 @@ def play_day(
         market: What the market is.
         world: What differs by world, ``B`` or 1 worlds.
         state: Where the market stands this morning, ``B`` worlds.
-        decision: What is to be done; it is projected onto what is feasible.
+        decision: What is to be done; it is projected onto what is feasible. Its arrays are not copied, and must stay as
+            they are while the outcome is read: who ordered, and by which channel, is worked out when somebody asks.
         draws: The day's random numbers; ``None`` plays the expected mode, in which every draw is replaced by its mean.
         engine: Who plays it; left out, what ``kernel/engine.py`` chooses.
 

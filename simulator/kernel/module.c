@@ -42,10 +42,7 @@ static void play_some(const void *job, const struct level *level, ptrdiff_t firs
 static double *hold_rows(struct views *views, PyObject *block, const struct field *list, int length,
                          const struct sizes *size, Py_ssize_t count, double **to)
 {
-    Py_ssize_t rows = 0;
-    for (int i = 0; i < length; ++i)
-        rows += entries(size, list[i].axes);
-    double *at = hold(views, block, rows * count, PyBUF_WRITABLE, "a block of rows");
+    double *at = hold(views, block, rows_of(size, list, length) * count, PyBUF_WRITABLE, "a block of rows");
     for (int i = 0; at && i < length; ++i) {
         to[i] = at;
         at += entries(size, list[i].axes) * count;
@@ -70,6 +67,10 @@ static int hold_morning(struct views *views, PyObject *state, const struct sizes
 static int hold_decided(struct views *views, PyObject *tuple, const struct sizes *size, Py_ssize_t worlds,
                         struct factor *to)
 {
+    if (PyTuple_Size(tuple) != LENGTH(DECISION_LIST)) {
+        PyErr_Format(PyExc_ValueError, "%d arrays are wanted.", LENGTH(DECISION_LIST));
+        return -1;
+    }
     for (int i = 0; i < LENGTH(DECISION_LIST); ++i, ++to) {
         const Py_ssize_t numbers = entries(size, DECISION_LIST[i].axes);
         to->at = hold(views, PyTuple_GetItem(tuple, i), -1, PyBUF_SIMPLE, DECISION_LIST[i].name);
@@ -147,6 +148,19 @@ static void note_by_region(struct day *day, const struct field *list, int length
                 at[i], (int)(entries(size, list[i].axes) / size->R)};
 }
 
+/* Whether all mechanics that are decided are there; of a decision that keeps the limits they are. */
+static int mechanics_fit(const struct day *day)
+{
+    const struct factor *mechanic = &day->decided.mechanic;
+    const struct sizes *size = &day->market->size;
+    const int64_t *kinds = (const void *)mechanic->at;
+    const ptrdiff_t count = size->R * size->S * (mechanic->by_world ? day->count : 1);
+    for (ptrdiff_t i = 0; i < count; ++i)
+        if (kinds[i] < 0 || kinds[i] >= size->M)
+            return 0;
+    return 1;
+}
+
 /* Whether the decision keeps the limits in all worlds. */
 static int keeps(const struct level *level, const struct day *day, const double *limits)
 {
@@ -176,7 +190,9 @@ static PyObject *play(PyObject *module, PyObject *args)
     const struct worlds *w = m ? PyCapsule_GetPointer(world_capsule, CAPSULES[WORLDS]) : NULL;
     if (!w)
         return NULL;
-    if (number < 0 || number >= m->size.T || (w->count != 1 && w->count != count))
+    if (memcmp(&w->size, &m->size, sizeof m->size))
+        return PyErr_Format(PyExc_ValueError, "The worlds are those of another market.");
+    if (number < 0 || number >= m->size.T || count < 0 || count > INT32_MAX || (w->count != 1 && w->count != count))
         return PyErr_Format(PyExc_ValueError, "Day %d of %zd worlds does not fit.", number, count);
     const struct sizes *size = &m->size;
     struct day day = {.market = m, .worlds = w->factors, .count = count, .number = number};
@@ -197,6 +213,10 @@ static PyObject *play(PyObject *module, PyObject *args)
         || (limits != Py_None && !(kept_by = hold(&views, limits, limit_count(size), PyBUF_SIMPLE, "limits")))
         || !(day.window = hold(&views, window, exposures, PyBUF_WRITABLE, "window")))
         goto done;
+    if (!kept_by && !mechanics_fit(&day)) {
+        PyErr_SetString(PyExc_ValueError, "mechanic names one that is not there.");
+        goto done;
+    }
     note_by_region(&day, STATE_LIST, states, from);
     note_by_region(&day, STATE_LIST, states, (const double *const *)to);
     note_by_region(&day, OUTCOME_LIST, outcomes, (const double *const *)to + states);

@@ -72,7 +72,7 @@ static int reaches(double k, double u, double mean)
 static double searched(double u, double mean, double guess)
 {
     double low = -1.0, high = guess, step = 1.0;
-    for (; !reaches(high, u, mean); step *= 2.0) {
+    for (; high < 0x1p50 && !reaches(high, u, mean); step *= 2.0) { /* no count has a probability of more than 1 */
         low = high;
         high += step;
     }

@@ -38,7 +38,7 @@ struct runner {
 };
 
 extern const struct runner runner_baseline;
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__)
 #define XBOPT_X86_LEVELS 1
 extern const struct runner runner_avx2, runner_avx512;
 #endif

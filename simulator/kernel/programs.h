@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_TENSORS = 64 };
+enum { MOST_TENSORS = 64, MOST_ROWS = 1 << 22 }; /* of a memory below 2^31 numbers; products stay below 2^63 */
 static const char *const PROGRAM = "xbopt.program";
 
 /* An input or output: where it lies in the memory, how many numbers of a row it holds, and what it is outside. */
@@ -111,7 +111,7 @@ static PyObject *new_program(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "The steps of the program do not fit its memory.");
         goto done;
     }
-    struct program *made = malloc(sizeof *made + bytes + of_tensors + (size_t)total * sizeof(double));
+    struct program *made = calloc(1, sizeof *made + bytes + of_tensors + (size_t)total * sizeof(double));
     if (!made) {
         PyErr_NoMemory();
         goto done;
@@ -120,7 +120,6 @@ static PyObject *new_program(PyObject *module, PyObject *args)
     memcpy(at, steps, bytes);
     memcpy(at + bytes, tensors, of_tensors);
     double *memory = (double *)(void *)(at + bytes + of_tensors);
-    memset(memory, 0, (size_t)total * sizeof(double));
     memcpy(memory, constants, (size_t)numbers * sizeof(double));
     *made = (struct program){
         .runner = runner, .steps = (const struct step *)(void *)at + fixed, .count = count - fixed,
@@ -179,8 +178,8 @@ static PyObject *run_program(PyObject *module, PyObject *args)
     const struct program *program = PyCapsule_GetPointer(capsule, PROGRAM);
     if (!program)
         return NULL;
-    if (rows < 0 || PyTuple_Size(arrays) != program->inputs)
-        return PyErr_Format(PyExc_ValueError, "%d inputs are wanted.", program->inputs);
+    if (rows < 0 || rows > MOST_ROWS || PyTuple_Size(arrays) != program->inputs)
+        return PyErr_Format(PyExc_ValueError, "%d inputs of at most %d rows are wanted.", program->inputs, MOST_ROWS);
     const struct tensor *tensors = program->tensors, *made = tensors + program->inputs;
     const char *from[MOST_TENSORS];
     for (int i = 0; i < program->inputs; ++i)

@@ -1,5 +1,7 @@
 """The kernel's day is the reference's: expectations within 1e-9, the same counts, the same bits however it is cut."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -18,6 +20,7 @@ from xbopt.simulator.draws import DayDraws, MarketDraws
 from xbopt.simulator.history import initial_state
 from xbopt.simulator.kernel import engine as engines
 from xbopt.simulator.kernel.engine import Engine, EngineName, playing_with
+from xbopt.simulator.native_parameters import _Recent
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
@@ -301,3 +304,23 @@ def test_a_plain_day_by_hand() -> None:
         assert outcome.orders[0, 0, 0] == pytest.approx([10.0, 0, 0, 0, 0])
         assert outcome.money.gross_revenue[0, 0, 0] == pytest.approx(1000.0)  # 10 orders of 100
         assert outcome.money.goods[0, 0, 0] == pytest.approx(-550.0)
+
+
+def test_threads_that_play_days_of_many_markets_do_not_disturb_each_other() -> None:
+    """What is packed is forgotten after a few markets, by whichever thread comes to it."""
+    recent, wrong = _Recent(), list[int]()
+    usual = sys.getswitchinterval()
+
+    def ask(step: int) -> None:
+        for i in range(20_000):
+            key = (i * step) % 12
+            if recent.get(key, None, lambda own=key: own) != key:
+                wrong.append(key)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, (1, 3, 5, 7)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert not wrong

@@ -7,6 +7,7 @@ emulator. ``EVERY_COMPILER`` skips where its programs are not installed.
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -159,3 +160,13 @@ def test_a_stored_day_gives_the_same_bits(
     for path, wanted in days:
         subprocess.run([*runner, tmp_path / "replay", path, tmp_path / "result"], check=True)
         assert (tmp_path / "result").read_bytes() == wanted, path.name
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_whole_module_is_c_to_both_compilers(compiler: str) -> None:
+    """Days are replayed from some of the sources; the rest must compile as well."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    sources = sorted(Path(native_day.__file__).parent.joinpath("kernel").glob("*.c"))
+    checked = ("-fsyntax-only", "-std=c11", "-pthread", "-Wall", "-Wextra", "-Werror")
+    subprocess.run([compiler, *checked, f"-I{sysconfig.get_path('include')}", *map(str, sources)], check=True)
