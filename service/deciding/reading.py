@@ -94,7 +94,9 @@ class RequestReader:
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
         given: object = getattr(request, "decision_id", None)
-        if not isinstance(given, str) or request.episode_id or request.step is not None:
+        if not isinstance(given, str) or not isinstance(request.schema_sha256, str | None):
+            return None
+        if not isinstance(request.episode_id, str) or request.episode_id or request.step is not None:
             return None
         return self._read_plainly(request, given or new_decision_id())
 
@@ -102,7 +104,7 @@ class RequestReader:
         """The inputs of a request that has nothing beside them."""
         usual = (
             isinstance(request, self.request_type)
-            and ("channels" in self._shapes or not request.channels)
+            and ("channels" in self._shapes or request.channels is None)
             and request.units is None
             and request.held is None
             and request.previous_spend_base is None
@@ -114,7 +116,8 @@ class RequestReader:
         """A request made in Python, held to the types of the JSON body; arrays of numpy may stand for lists.
 
         Raises:
-            RequestError: A number is a text or a truth value, a cap is NaN, or something else has the wrong type.
+            RequestError: A number is a text or a truth value, a cap is NaN, a text holds half a character, or something
+                else has the wrong type.
         """
         given: dict[str, object] = {name: getattr(request, name) for name in request.__struct_fields__}
         # A row of a batch is called id/row; bodies cannot ask for one, and whoever works it out again has to.
@@ -124,11 +127,11 @@ class RequestReader:
         given = {name: _listed(value) for name, value in given.items() if value is not None}
         try:
             made = msgspec.convert(given, self.request_type)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             # Numbers of numpy inside lists take longer to find.
             try:
                 made = msgspec.convert(_listed_wholly(given), self.request_type)
-            except msgspec.ValidationError as error:
+            except (msgspec.ValidationError, UnicodeEncodeError) as error:
                 raise RequestError(f"{error}.") from error
         for name in CAPS:
             refuse_nan(name, getattr(made, name))
@@ -182,6 +185,9 @@ class RequestReader:
             shape = (rows, *self._shapes[field.name])
             given = inputs.get(field.name)
             array = self._absent(field, shape) if given is None else given
+            if array.dtype != field.dtype:
+                # The kernel takes an array for what the schema says it is.
+                array = read_numbers(field, array)
             if field.name in self._stand_in and array.shape == shape:
                 gaps = np.isnan(array)
                 if gaps.any():

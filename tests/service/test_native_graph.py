@@ -260,6 +260,8 @@ def changes() -> list[dict[str, object]]:
         {"region_base": [nan, 1.0]}, {"region_base": [-1.0, 2.0]}, {"channel_base": [0, 1, None]},
         {"regions": []}, {"regions": [[1.0]]}, {"cells": None}, {"decision_id": ""}, {"decision_id": 3}, {"step": 4},
         {"episode_id": "e"}, {"schema_sha256": "ab"}, {"held": [[0, 0], [0, 0]]}, {"channels": [[[[1.0]]]]},
+        {"channels": np.ones((1, 1, 1, 2))}, {"channels": 0}, {"episode_id": False}, {"episode_id": np.ones(2)},
+        {"schema_sha256": np.ones(2)}, {"schema_sha256": ["ab"]}, {"budget_base": "\ud800"}, {"units": ["\ud800"]},
     ]  # fmt: skip
 
 
@@ -312,6 +314,25 @@ def test_a_request_reads_the_same_the_short_way_and_the_long_way(
             assert batch.inputs[name].dtype == array.dtype
             np.testing.assert_array_equal(batch.inputs[name], array)
         assert (batch.drifted is None, batch.missing.keys()) == (wanted.drifted is None, wanted.missing.keys())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("budget_base", "int64"), ("budget_base", ">f8"), ("cells", "float32"), ("day", "float64"), ("day", "int32")],
+)
+def test_arrays_of_other_types_are_read_as_the_numbers_that_they_hold(tactic: Exported, name: str, kind: str) -> None:
+    """The kernel takes eight bytes for what the schema says; a budget of whole numbers was read as next to nothing."""
+    allocator = tactic.allocator()
+    whole = tactic.request(budget_base=11200.0, cells=np.zeros_like(tactic.request().cells).tolist())
+    batch = allocator.reader.one(whole, "a")
+    wanted = allocator.decide(batch)
+    other = {**batch.inputs, name: batch.inputs[name].astype(kind)}
+    found = allocator.decide(allocator.reader.batch(["a"], other))
+    assert found.spend_base.sum() > 0.0
+    for output, array in wanted.outputs.items():
+        assert found.outputs[output].tobytes() == array.tobytes()
+    with pytest.raises(RequestError, match="day has to hold whole numbers"):
+        allocator.reader.batch(["a"], {**batch.inputs, "day": np.array([0.5])})
 
 
 def test_usual_requests_are_read_the_short_way(kernel: ModuleType, tactic: Exported) -> None:
