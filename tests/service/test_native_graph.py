@@ -2,7 +2,9 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import msgspec
@@ -22,7 +24,10 @@ from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.reading import RequestError, RequestReader
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.graph import Graph
-from xbopt.service.store.recording import decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.interface import TamperedStoreError
+from xbopt.service.store.recording import bundle_entry, decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.sqlite import SqliteStore
+from xbopt.service.store.verification import replay_decisions
 from xbopt.simulator.kernel import engine as engines
 
 
@@ -237,6 +242,24 @@ def test_a_decision_of_either_comes_out_the_same_in_a_replay(tactic: Exported) -
             made, one, key="a-1", request=b"", episode_ids=[""], steps=[0], killed=False
         )  # fmt: skip
         assert differing_outputs(decode_decision(entry.payload), allocator) == []
+
+
+def test_a_replay_without_the_kernel_says_that_it_was_not_tried(
+    tactic: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever audits without the kernel must not take a decision of the kernel for a forged one."""
+    allocator = tactic.allocator()
+    made = allocator.allocate(tactic.request())
+    spend = made.spend_base * (1.0 + 1e-15)  # as the kernel's last bits may differ
+    other = msgspec.structs.replace(made, outputs=made.outputs | {"spend_base": spend})
+    entry = decision_entry(
+        other, allocator, key="a-1", request=b"r", episode_ids=[""], steps=[0], killed=False
+    )  # fmt: skip
+    with closing(SqliteStore(tmp_path / "d.sqlite")) as store:
+        store.append([bundle_entry(allocator), entry])
+        monkeypatch.setenv(engines.ENGINE_VARIABLE, "numpy")
+        with pytest.raises(TamperedStoreError, match="kernel, whose last bits are its own, was not tried"):
+            replay_decisions(store, tactic.path)
 
 
 def test_a_row_has_the_same_bits_alone_and_in_a_batch(kernel: ModuleType, tactic: Exported) -> None:
