@@ -377,14 +377,16 @@ class Allocator:
             # Stores of before hold single decisions that name no tactic and say held.
             carried: list[int] = (batch.held >= 0).reshape(rows, -1).sum(axis=1).tolist()
             source = ["held" if count or rows == 1 else "policy" for count in carried]
+        policy = [self.policy] * rows
         if plan is not None:
             source = ["plan" if plan[row] else source[row] for row in range(rows)]
+            policy = [self.bundle.plan.name if one == "plan" else self.policy for one in source]
         return Allocation(
             batch=batch,
             source=source,
             guardrails=fired,
             off=self._armed.unable(batch),
-            policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
+            policy=policy,
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
 

@@ -94,7 +94,7 @@ class RequestReader:
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
         given: object = getattr(request, "decision_id", None)
-        if not isinstance(given, str) or not isinstance(request.schema_sha256, str | None):
+        if not isinstance(given, str) or not (request.schema_sha256 is None or isinstance(request.schema_sha256, str)):
             return None
         if not isinstance(request.episode_id, str) or request.episode_id or request.step is not None:
             return None
@@ -108,7 +108,7 @@ class RequestReader:
             and request.units is None
             and request.held is None
             and request.previous_spend_base is None
-            and request.schema_sha256 in {None, self._hash}
+            and (request.schema_sha256 is None or request.schema_sha256 == self._hash)
         )
         return self._plain.batch(request, decision_id) if usual else None
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-import numpy as np
 import msgspec
+import numpy as np
 from msgspec import UnsetType
 
 from xbopt.core.arrays import BoolArray, FloatArray

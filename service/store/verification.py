@@ -199,8 +199,7 @@ def replay_decisions(store: Store, bundles: Path | Sequence[Path], *, unproven: 
                     raise TamperedStoreError(
                         f"Entry {entry.seq} ({entry.key!r}) comes out otherwise: {', '.join(differing)} differ. It was "
                         "not made by this bundle, or by an older version with other rules, or this machine computes "
-                        "otherwise."
-                        + _WITHOUT_KERNEL.format(reason=decider.reason) * (decider.name == "graph")
+                        "otherwise." + _WITHOUT_KERNEL.format(reason=decider.reason) * (decider.name == "graph")
                     )
                 report.same += rows
                 counts[decision.bundle] += rows
