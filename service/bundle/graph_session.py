@@ -153,4 +153,6 @@ def golden_difference(
 def floats_of(arrays: "Mapping[str, FloatArray | IntArray]", name: str) -> FloatArray:
     """One of the arrays, as float64."""
     array = arrays[name]
-    return array if array.dtype is _FLOAT64 else array.astype(np.float64, copy=False)
+    if array.dtype is _FLOAT64:
+        return array  # type: ignore[return-value]
+    return array.astype(np.float64, copy=False)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import cast
 
 import msgspec
@@ -19,6 +20,7 @@ from xbopt.service.deciding.requests import AllocationRequest, RequestError, req
 
 _MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
 _WORDS = {**_MARKET_WORDS, "K": "tactics", "A": "factors", "L": "levels"}
+_TEXTS = attrgetter("episode_id", "schema_sha256")
 _LARGEST_INTEGER = 2.0**53
 _LARGEST_NUMBER = np.finfo(np.float64).max
 
@@ -94,9 +96,11 @@ class RequestReader:
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
         given: object = getattr(request, "decision_id", None)
-        if not isinstance(given, str) or not (request.schema_sha256 is None or isinstance(request.schema_sha256, str)):
+        if not isinstance(given, str) or request.step is not None:
             return None
-        if not isinstance(request.episode_id, str) or request.episode_id or request.step is not None:
+        texts: tuple[object, object] = _TEXTS(request)
+        episode, schema = texts
+        if not isinstance(episode, str) or episode or not (schema is None or isinstance(schema, str)):
             return None
         return self._read_plainly(request, given or new_decision_id())
 
