@@ -14,6 +14,7 @@ from xbopt.service.bundle.schema import Field, Schema, shape_of
 Arrays: TypeAlias = dict[str, FloatArray | IntArray]
 
 ROWS_AT_ONCE = 256
+_FLOAT64 = np.dtype(np.float64)
 
 
 class _Options(Protocol):
@@ -151,4 +152,7 @@ def golden_difference(
 
 def floats_of(arrays: "Mapping[str, FloatArray | IntArray]", name: str) -> FloatArray:
     """One of the arrays, as float64."""
-    return arrays[name].astype(np.float64, copy=False)
+    array = arrays[name]
+    if array.dtype is _FLOAT64:
+        return array  # type: ignore[return-value]
+    return array.astype(np.float64, copy=False)

@@ -56,13 +56,8 @@ class NativeGraph:
         self._run = module.run
         self._inputs = names
         self._by_row = [field.name for field in schema.inputs if field.axes[0] == "B"]
-        counts: list[int] = lowered.tensors[len(names) :, 1].tolist()
-        starts = np.cumsum([0, *counts]).tolist()
-        self._numbers: int = starts[-1]
-        self._outputs = [
-            (field.name, start, end, shape_of(field, schema, 1)[1:], field.dtype == "int64")
-            for field, start, end in zip(schema.outputs, starts, starts[1:], strict=False)
-        ]
+        self._outputs = [(field.name, field.dtype, shape_of(field, schema, 1)[1:]) for field in schema.outputs]
+        self._layouts: dict[int, np.dtype[np.void]] = {}
 
     def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
         """The outputs by name.
@@ -82,19 +77,19 @@ class NativeGraph:
         return {name: joined([part[name] for part in parts]) for name, *_ in self._outputs}
 
     def _part(self, inputs: Mapping[str, FloatArray | IntArray], rows: int) -> Arrays:
-        given = [inputs[name] for name in self._inputs]
-        block = np.empty(self._numbers * rows)
+        given = tuple([inputs[name] for name in self._inputs])
+        layout = self._layouts.get(rows)
+        if layout is None:
+            layout = np.dtype([(name, kind, (rows, *shape)) for name, kind, shape in self._outputs])
+            self._layouts[rows] = layout
+        record = np.empty((), layout)
         try:
-            self._run(self._program, (*given,), block, rows)
+            self._run(self._program, given, record, rows)
         except ValueError:  # of an array whose entries do not lie side by side
-            self._run(self._program, (*map(np.ascontiguousarray, given),), block, rows)
+            self._run(self._program, (*map(np.ascontiguousarray, given),), record, rows)
         except IndexError as error:
             raise BundleError(f"The graph of the policy failed: {error}") from error
-        whole = block.view(np.int64)
-        return {
-            name: (whole if is_whole else block)[start * rows : end * rows].reshape(rows, *shape)
-            for name, start, end, shape, is_whole in self._outputs
-        }
+        return {name: record[name] for name, *_ in self._outputs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Deciding: from a request to spend, timing and discounts, with the propensity of what is done in the end."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
@@ -31,8 +32,7 @@ INCUMBENT = "incumbent"
 """Source and policy of a decision that is made beforehand, and shares a campaign with the policy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions for a batch of markets.
 
     Attributes:
@@ -205,7 +205,7 @@ class Allocator:
         if kill == "zero":
             return self._stopped(batch, kill)
         if kill == "plan" or rules.kill_switch:
-            return replace(self._by_plan(batch, KILL_SWITCH), kill=kill)
+            return msgspec.structs.replace(self._by_plan(batch, KILL_SWITCH), kill=kill)
         if batch.incumbent is not None:
             return self._carried_on(batch, batch.incumbent)
         drifted, lacking = batch.drifted, self.reader.too_much_missing(batch)
@@ -225,7 +225,7 @@ class Allocator:
     def by_plan(self, batch: Batch, why: str, *, kill: KillMode = "off") -> Allocation:
         """Decide by the plan, and say why; where the kill switch stops everything, nothing is spent here either."""
         if kill != "zero":
-            return replace(self._by_plan(batch, why), kill=kill)
+            return msgspec.structs.replace(self._by_plan(batch, why), kill=kill)
         allocation = self._stopped(batch, kill)
         for fired in allocation.guardrails:
             fired.insert(0, why)
@@ -372,19 +372,21 @@ class Allocator:
             floats_of(found, "daypart_weights"),
             floats_of(found, "discount_frac"),
         )
-        source: list[Source] = ["policy" for _ in range(rows)]
+        source: list[Source] = ["policy"] * rows
         if batch.held is not None:
             # Stores of before hold single decisions that name no tactic and say held.
             carried: list[int] = (batch.held >= 0).reshape(rows, -1).sum(axis=1).tolist()
             source = ["held" if count or rows == 1 else "policy" for count in carried]
+        policy = [self.policy] * rows
         if plan is not None:
             source = ["plan" if plan[row] else source[row] for row in range(rows)]
+            policy = [self.bundle.plan.name if one == "plan" else self.policy for one in source]
         return Allocation(
             batch=batch,
             source=source,
             guardrails=fired,
             off=self._armed.unable(batch),
-            policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
+            policy=policy,
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
 

@@ -1,9 +1,8 @@
 """What is asked, as the arrays of a batch: the graph's inputs, and what stands beside them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field as made_field
 
+import msgspec
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
@@ -16,8 +15,7 @@ MISSING = "missing."
 """Before the name of an input: which of its numbers were missing, as an array beside the batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs of a batch of decisions.
 
     Attributes:
@@ -49,7 +47,7 @@ class Batch:
     incumbent_discount: FloatArray | None = None
     incumbent_mechanic: IntArray | None = None
     drifted: BoolArray | None = None
-    missing: dict[str, BoolArray] = made_field(default_factory=dict[str, BoolArray])
+    missing: dict[str, BoolArray] = msgspec.field(default_factory=dict[str, BoolArray])
 
     def __len__(self) -> int:
         """Number of decisions, ``B``."""

@@ -30,10 +30,11 @@ class PlainReader:
     def __init__(self, fields: "list[tuple[Field, tuple[int, ...], FloatArray, FloatArray]]") -> None:
         module, _ = kernel()
         self._read = None if module is None or len(fields) < 2 else module.read
-        self._values = attrgetter(*(field.name for field, *_ in fields))
+        self._names = [field.name for field, *_ in fields]
+        self._values = attrgetter(*self._names)
         nestings: list[list[int]] = []
         bounds: list[FloatArray] = []
-        self._parts: list[tuple[str, slice, tuple[int, ...], bool]] = []
+        parts: list[tuple[str, str, tuple[int, ...]]] = []
         at = 0
         for field, shape, low, high in fields:
             whole = field.dtype == "int64"
@@ -43,9 +44,10 @@ class PlainReader:
             lengths = [*shape, *[0] * (_MOST_AXES - len(shape))]
             nestings.append([at, len(shape), *lengths, int(whole), int(field.name in CAPS)])
             bounds.append(np.stack([low.ravel(), high.ravel()], axis=1))
-            self._parts.append((field.name, slice(at, at + prod(shape)), (1, *shape), whole))
+            parts.append((field.name, field.dtype, (1, *shape)))
             at += prod(shape)
-        self._numbers = at
+        # A record of arrays: naming one costs a third of cutting it out of a row of numbers.
+        self._layout = np.dtype(parts)
         self._nestings = np.array(nestings, dtype=np.int64)
         self._bounds = np.ascontiguousarray(np.concatenate(bounds))
 
@@ -58,11 +60,8 @@ class PlainReader:
         """
         if self._read is None:
             return None
-        block = np.empty(self._numbers)
-        if not self._read(self._values(request), self._nestings, self._bounds, block):
+        record = np.empty((), self._layout)
+        if not self._read(self._values(request), self._nestings, self._bounds, record):
             return None
-        inputs: Arrays = {
-            name: (block[part].view(np.int64) if whole else block[part]).reshape(shape)
-            for name, part, shape, whole in self._parts
-        }
+        inputs: Arrays = {name: record[name] for name in self._names}
         return Batch(decision_ids=[decision_id], inputs=inputs)

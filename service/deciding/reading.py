@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import cast
 
 import msgspec
@@ -19,6 +20,7 @@ from xbopt.service.deciding.requests import AllocationRequest, RequestError, req
 
 _MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
 _WORDS = {**_MARKET_WORDS, "K": "tactics", "A": "factors", "L": "levels"}
+_TEXTS = attrgetter("episode_id", "schema_sha256")
 _LARGEST_INTEGER = 2.0**53
 _LARGEST_NUMBER = np.finfo(np.float64).max
 
@@ -94,7 +96,11 @@ class RequestReader:
     def plain(self, request: AllocationRequest) -> Batch | None:
         """The inputs of a request made in Python; None where it has to be checked and read the long way."""
         given: object = getattr(request, "decision_id", None)
-        if not isinstance(given, str) or request.episode_id or request.step is not None:
+        if not isinstance(given, str) or request.step is not None:
+            return None
+        texts: tuple[object, object] = _TEXTS(request)
+        episode, schema = texts
+        if not isinstance(episode, str) or episode or not (schema is None or isinstance(schema, str)):
             return None
         return self._read_plainly(request, given or new_decision_id())
 
@@ -102,11 +108,11 @@ class RequestReader:
         """The inputs of a request that has nothing beside them."""
         usual = (
             isinstance(request, self.request_type)
-            and ("channels" in self._shapes or not request.channels)
+            and ("channels" in self._shapes or request.channels is None)
             and request.units is None
             and request.held is None
             and request.previous_spend_base is None
-            and request.schema_sha256 in {None, self._hash}
+            and (request.schema_sha256 is None or request.schema_sha256 == self._hash)
         )
         return self._plain.batch(request, decision_id) if usual else None
 
@@ -114,7 +120,8 @@ class RequestReader:
         """A request made in Python, held to the types of the JSON body; arrays of numpy may stand for lists.
 
         Raises:
-            RequestError: A number is a text or a truth value, a cap is NaN, or something else has the wrong type.
+            RequestError: A number is a text or a truth value, a cap is NaN, a text holds half a character, or something
+                else has the wrong type.
         """
         given: dict[str, object] = {name: getattr(request, name) for name in request.__struct_fields__}
         # A row of a batch is called id/row; bodies cannot ask for one, and whoever works it out again has to.
@@ -124,11 +131,11 @@ class RequestReader:
         given = {name: _listed(value) for name, value in given.items() if value is not None}
         try:
             made = msgspec.convert(given, self.request_type)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             # Numbers of numpy inside lists take longer to find.
             try:
                 made = msgspec.convert(_listed_wholly(given), self.request_type)
-            except msgspec.ValidationError as error:
+            except (msgspec.ValidationError, UnicodeEncodeError) as error:
                 raise RequestError(f"{error}.") from error
         for name in CAPS:
             refuse_nan(name, getattr(made, name))
@@ -182,6 +189,9 @@ class RequestReader:
             shape = (rows, *self._shapes[field.name])
             given = inputs.get(field.name)
             array = self._absent(field, shape) if given is None else given
+            if array.dtype != field.dtype:
+                # The kernel takes an array for what the schema says it is.
+                array = read_numbers(field, array)
             if field.name in self._stand_in and array.shape == shape:
                 gaps = np.isnan(array)
                 if gaps.any():

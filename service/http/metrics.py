@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import get_args
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
@@ -163,8 +164,8 @@ class Metrics:
                 self._off.add(guardrail)
         if allocator.address not in self._spent:
             self.expect_bundle(allocator)
-        self._spent[allocator.address] += allocation.spend_base.sum(axis=(0, 2))
-        self._budget.add(allocator.currency, count=float(batch.inputs["budget_base"].sum()))
+        self._spent[allocator.address] += np.add.reduce(allocation.spend_base, axis=(0, 2))
+        self._budget.add(allocator.currency, count=float(np.add.reduce(batch.inputs["budget_base"])))
         if batch.drifted is not None:
             for name, count in reader.drifted_by_name(batch).items():
                 self._drifted.add(name, count=count)

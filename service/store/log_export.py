@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from msgspec import UnsetType
 
@@ -365,7 +366,7 @@ def _gaps(batch: Batch, schema: Schema, context: tuple[int, ...]) -> BoolArray:
     for one in schema.asked:
         shape = batch.inputs[one.name].shape
         gaps[one.name] = batch.missing.get(one.name, np.zeros(shape, dtype=np.bool_)).astype(np.float64)
-    whole = _context(replace(batch, inputs=gaps), schema)
+    whole = _context(msgspec.structs.replace(batch, inputs=gaps), schema)
     features = len(schema.axes["F"]) + len(schema.axes["G"])
     whole[..., features : features + len(schema.axes["R"]) + len(schema.axes["S"])] = 0.0  # which cell it is
     return whole == 1.0

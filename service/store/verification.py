@@ -13,6 +13,10 @@ from xbopt.service.store.ranges import decision_complaint
 from xbopt.service.store.recording import bundle_entry, decode_decision, decode_entry, differing_outputs
 
 _RECEIPT = re.compile(r"(?:([0-9]{1,18}):)?([0-9a-fA-F]{64})")
+_WITHOUT_KERNEL = (
+    " The native kernel, whose last bits are its own, was not tried; it may have decided, so try again where it is: "
+    "{reason}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +195,11 @@ def replay_decisions(store: Store, bundles: Path | Sequence[Path], *, unproven: 
                     raise TamperedStoreError(f"Entry {entry.seq} ({entry.key!r}) makes no sense: {complaint}")
                 differing = differing_outputs(decision, allocator)
                 if differing:
+                    decider = allocator.bundle.decider
                     raise TamperedStoreError(
                         f"Entry {entry.seq} ({entry.key!r}) comes out otherwise: {', '.join(differing)} differ. It was "
                         "not made by this bundle, or by an older version with other rules, or this machine computes "
-                        "otherwise."
+                        "otherwise." + _WITHOUT_KERNEL.format(reason=decider.reason) * (decider.name == "graph")
                     )
                 report.same += rows
                 counts[decision.bundle] += rows

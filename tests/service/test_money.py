@@ -233,7 +233,7 @@ def test_a_cell_that_would_fall_to_nothing_falls_by_the_share(steady: Exported) 
     assert made.sum() == pytest.approx(90.0)  # a cell that is not asked for gets nothing, whatever it had
     assert fired == [["day_on_day_change"]]
     # Where nothing is left, nothing is lifted, and nobody says that something was.
-    broke = replace(batch, inputs=left | {"budget_base": np.array([0.0])})
+    broke = msgspec.structs.replace(batch, inputs=left | {"budget_base": np.array([0.0])})
     made, _, _, fired = armed.apply(broke, np.zeros((1, 2, 2, 3)), np.ones((1, 2, 3, 4)) / 4.0, np.zeros((1, 2, 2)))
     assert made.sum() == 0.0
     assert fired == [[]]

@@ -2,7 +2,9 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import msgspec
@@ -22,7 +24,10 @@ from xbopt.service.deciding.batch import Batch
 from xbopt.service.deciding.reading import RequestError, RequestReader
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.graph import Graph
-from xbopt.service.store.recording import decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.interface import TamperedStoreError
+from xbopt.service.store.recording import bundle_entry, decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.sqlite import SqliteStore
+from xbopt.service.store.verification import replay_decisions
 from xbopt.simulator.kernel import engine as engines
 
 
@@ -239,6 +244,24 @@ def test_a_decision_of_either_comes_out_the_same_in_a_replay(tactic: Exported) -
         assert differing_outputs(decode_decision(entry.payload), allocator) == []
 
 
+def test_a_replay_without_the_kernel_says_that_it_was_not_tried(
+    tactic: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever audits without the kernel must not take a decision of the kernel for a forged one."""
+    allocator = tactic.allocator()
+    made = allocator.allocate(tactic.request())
+    spend = made.spend_base * (1.0 + 1e-15)  # as the kernel's last bits may differ
+    other = msgspec.structs.replace(made, outputs=made.outputs | {"spend_base": spend})
+    entry = decision_entry(
+        other, allocator, key="a-1", request=b"r", episode_ids=[""], steps=[0], killed=False
+    )  # fmt: skip
+    with closing(SqliteStore(tmp_path / "d.sqlite")) as store:
+        store.append([bundle_entry(allocator), entry])
+        monkeypatch.setenv(engines.ENGINE_VARIABLE, "numpy")
+        with pytest.raises(TamperedStoreError, match="kernel, whose last bits are its own, was not tried"):
+            replay_decisions(store, tactic.path)
+
+
 def test_a_row_has_the_same_bits_alone_and_in_a_batch(kernel: ModuleType, tactic: Exported) -> None:
     bundle = tactic.allocator().bundle
     inputs = random_inputs(bundle.schema, 100, seed=2)
@@ -260,6 +283,8 @@ def changes() -> list[dict[str, object]]:
         {"region_base": [nan, 1.0]}, {"region_base": [-1.0, 2.0]}, {"channel_base": [0, 1, None]},
         {"regions": []}, {"regions": [[1.0]]}, {"cells": None}, {"decision_id": ""}, {"decision_id": 3}, {"step": 4},
         {"episode_id": "e"}, {"schema_sha256": "ab"}, {"held": [[0, 0], [0, 0]]}, {"channels": [[[[1.0]]]]},
+        {"channels": np.ones((1, 1, 1, 2))}, {"channels": 0}, {"episode_id": False}, {"episode_id": np.ones(2)},
+        {"schema_sha256": np.ones(2)}, {"schema_sha256": ["ab"]}, {"budget_base": "\ud800"}, {"units": ["\ud800"]},
     ]  # fmt: skip
 
 
@@ -312,6 +337,25 @@ def test_a_request_reads_the_same_the_short_way_and_the_long_way(
             assert batch.inputs[name].dtype == array.dtype
             np.testing.assert_array_equal(batch.inputs[name], array)
         assert (batch.drifted is None, batch.missing.keys()) == (wanted.drifted is None, wanted.missing.keys())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("budget_base", "int64"), ("budget_base", ">f8"), ("cells", "float32"), ("day", "float64"), ("day", "int32")],
+)
+def test_arrays_of_other_types_are_read_as_the_numbers_that_they_hold(tactic: Exported, name: str, kind: str) -> None:
+    """The kernel takes eight bytes for what the schema says; a budget of whole numbers was read as next to nothing."""
+    allocator = tactic.allocator()
+    whole = tactic.request(budget_base=11200.0, cells=np.zeros_like(tactic.request().cells).tolist())
+    batch = allocator.reader.one(whole, "a")
+    wanted = allocator.decide(batch)
+    other = {**batch.inputs, name: batch.inputs[name].astype(kind)}
+    found = allocator.decide(allocator.reader.batch(["a"], other))
+    assert found.spend_base.sum() > 0.0
+    for output, array in wanted.outputs.items():
+        assert found.outputs[output].tobytes() == array.tobytes()
+    with pytest.raises(RequestError, match="day has to hold whole numbers"):
+        allocator.reader.batch(["a"], {**batch.inputs, "day": np.array([0.5])})
 
 
 def test_usual_requests_are_read_the_short_way(kernel: ModuleType, tactic: Exported) -> None:
