@@ -9,14 +9,16 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from multiprocessing import get_all_start_methods, get_context
+from functools import lru_cache
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from traceback import format_exc
 from typing import Any, Protocol, cast
 
@@ -72,78 +74,96 @@ class Pool(Protocol):
 
 
 class Processes(Pool):
-    """Processes of this machine, in a pool that is made anew when one of them dies."""
+    """Processes of this machine; who dies is replaced when the next part is given out.
+
+    Each has a pipe of its own, which ends with it, also in the middle of an answer. In a pipe that all write to, as
+    that of ``ProcessPoolExecutor``, the reader would wait for the rest for ever.
+    """
 
     def __init__(self, work: Callable[[Any], object], count: int) -> None:
         self._blob, self._count = _packed(work, pickle.dumps), count
         # The server of forkserver loads once what all workers need. Plain fork would copy locks that threads hold.
-        self._context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+        forks = "forkserver" in get_all_start_methods()
+        self._context = cast("SpawnContext", get_context("forkserver" if forks else "spawn"))
         self._context.set_forkserver_preload([name for name in sys.modules if name.partition(".")[0] == "xbopt"])
-        self._pool: ProcessPoolExecutor | None = None
-        self._alive: Connection | None = None
+        self._waiting = SimpleQueue[tuple[Future[bytes], bytes] | None]()
+        self._processes: list[BaseProcess] = []
 
     def slots(self) -> int:
         """A part more than there are processes lies ready for whoever is done first."""
         return self._count + 1
 
-    def give(self, part: object) -> Future[Answer]:
-        """Give a part to the pool, which is made where there is none."""
-        with _one_thread_each():
-            if self._pool is None:
-                watched, self._alive = cast("tuple[Connection, Connection]", self._context.Pipe(duplex=False))
-                begin = partial(_begin, self._blob, watched)
-                self._pool = ProcessPoolExecutor(self._count, mp_context=self._context, initializer=begin)
-            try:
-                return self._pool.submit(_in_process, part)
-            except BrokenProcessPool as broken:
-                lost = Future[Answer]()
-                lost.set_exception(broken)
-                return lost
+    def give(self, part: object) -> Future[bytes]:
+        """Lay a part ready for whoever is free, and start a process where there are too few."""
+        future = Future[bytes]()
+        self._waiting.put((future, pickle.dumps(part)))
+        self._processes = [process for process in self._processes if process.is_alive()]
+        if len(self._processes) < self._count:
+            ours, theirs = cast("tuple[Connection, Connection]", self._context.Pipe())
+            process = self._context.Process(target=_serve, args=(self._blob, theirs), daemon=True)
+            with _one_thread_each():
+                process.start()
+            theirs.close()
+            self._processes.append(process)
+            threading.Thread(target=self._ask, args=(process, ours), daemon=True).start()
+        return future
+
+    def _ask(self, process: BaseProcess, worker: Connection) -> None:
+        """Ask a worker for one part after the other, until it ends or nobody wants more."""
+        with worker:
+            while (given := self._waiting.get()) is not None:
+                future, part = given
+                try:
+                    worker.send_bytes(part)
+                    told = worker.recv_bytes()
+                except (EOFError, OSError):
+                    process.join()  # whoever hears of it replaces those that are no longer alive
+                    future.set_result(b"")
+                    return
+                future.set_result(told)
 
     def finished(self, handles: Collection[object]) -> Collection[object]:
-        """Wait for a part; all that a broken pool still had is lost with it."""
-        done, rest = wait(cast("Collection[Future[Answer]]", handles), return_when=FIRST_COMPLETED)
-        if not any(isinstance(one.exception(), BrokenProcessPool) for one in done):
-            return done
-        wait(rest)
-        self.end(())
-        return {*done, *rest}
+        """Wait for a part."""
+        return wait(cast("Collection[Future[bytes]]", handles), return_when=FIRST_COMPLETED).done
 
     def answer(self, handle: object) -> Answer | None:
         """What came of a part; None where it is lost."""
-        future = cast("Future[Answer]", handle)
-        return None if isinstance(future.exception(), BrokenProcessPool) else future.result()
+        told = cast("Future[bytes]", handle).result()
+        return cast("Answer", pickle.loads(told)) if told else None  # noqa: S301 - packed by our own `_serve`
 
     def end(self, handles: Collection[object]) -> None:
         """End the processes, at once where they still have parts."""
-        if self._pool is None or self._alive is None:
-            return
-        if handles:
-            self._alive.close()  # whoever works ends at once
-        self._pool.shutdown(cancel_futures=True)
-        self._alive.close()
-        self._pool = self._alive = None
+        for _ in self._processes:
+            self._waiting.put(None)
+        for process in self._processes:
+            if handles:
+                process.kill()
+            process.join()
+        self._processes = []
 
 
-class _Process:
-    """What a worker's process holds."""
+def _serve(blob: bytes, asker: Connection) -> None:
+    """Do one part after the other, in a process that ends with the one that asks, however that ends.
 
-    blob = b""
-
-
-def _begin(blob: bytes, watched: Connection) -> None:
-    """Make a process a worker that ends with the one that asked for it, however that ends.
-
-    Ctrl-C reaches all processes of a terminal; here it is left to the one that asked, which closes its end.
+    Ctrl-C reaches all processes of a terminal; here it is left to the one that asks.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Process.blob = blob
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):
+        while True:
+            answer = _apply(blob, pickle.loads(asker.recv_bytes()))  # noqa: S301 - our own bytes
+            try:
+                told = pickle.dumps(answer)
+            except Exception as error:  # noqa: BLE001 - pickling runs code of whatever is pickled
+                told = pickle.dumps(Answer(error=RuntimeError(f"What came of a part cannot be sent back: {error}")))
+            asker.send_bytes(told)
 
-    def watch() -> None:
-        watched.poll(None)
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -283,10 +303,6 @@ def _unpacked(blob: bytes) -> Callable[[Any], object]:
             f"Workers cannot load what the work is made of: {error}. Policies and functions of a notebook have to "
             "stand in a module that workers can import."
         ) from error
-
-
-def _in_process(part: object) -> Answer:
-    return _apply(_Process.blob, part)
 
 
 def _apply(blob: bytes, part: object) -> Answer:

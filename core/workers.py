@@ -123,7 +123,7 @@ def _answers(
 
 
 def _check_losses(losses: Counter[int], total: int) -> None:
-    """Who dies over a part takes the parts beside it along: the one that is to blame is among those lost most often.
+    """What ends its worker again and again is given up.
 
     Raises:
         LostWorkerError: A part was lost too often.
@@ -132,7 +132,7 @@ def _check_losses(losses: Counter[int], total: int) -> None:
     if most > RETRIES:
         parts = ", ".join(str(n + 1) for n, count in sorted(losses.items()) if count == most)
         raise LostWorkerError(
-            f"{most} times a worker ended that had part {parts} of {total} (the part itself, or one beside it): killed "
-            "from outside, or out of memory, for which fewer workers (--workers) are the remedy. A script of your own "
+            f"{most} times a worker ended that had part {parts} of {total}: killed from outside, "
+            "or out of memory, for which fewer workers (--workers) are the remedy. A script of your own "
             'that asks for workers must do so below `if __name__ == "__main__":`.'
         )

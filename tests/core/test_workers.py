@@ -142,6 +142,15 @@ def test_a_worker_that_is_killed_is_survived(tmp_path):
     assert found == [part * part for part in range(8)]
 
 
+def test_a_worker_that_dies_in_the_middle_of_an_answer_is_survived(tmp_path):
+    found: list[bytes] = []
+    asked = over_parts(partial(work.dies_while_it_tells, tmp_path), range(6), workers=2)
+    asks = threading.Thread(target=lambda: found.extend(asked), daemon=True)
+    asks.start()
+    asks.join(timeout=30.0)
+    assert found == [bytes([part]) * 1_000_000 for part in range(6)]
+
+
 def test_a_part_that_ends_its_workers_is_named_in_the_end():
     with pytest.raises(LostWorkerError, match=f"{RETRIES + 1} times a worker ended that had part .*2.* of 2"):
         list(over_parts(work.dies, range(2), workers=2))

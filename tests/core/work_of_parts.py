@@ -1,7 +1,9 @@
 """Work for the tests of workers. Its own file, since workers load it: they need no pytest."""
 
 import os
+import signal
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,19 @@ def waits_for(folder: Path, part: int) -> int:
         (folder / "made").rename(folder / "pid")
         time.sleep(60.0)
     return part * part
+
+
+def dies_while_it_tells(folder: Path, part: int) -> bytes:
+    """An answer of a megabyte, in the middle of which the worker of part 2 is killed the first time."""
+    if part == 2 and not (folder / "told").exists():
+        (folder / "told").touch()
+
+        def half(pipe: Connection, message: bytes) -> None:
+            os.write(pipe.fileno(), message[: len(message) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Connection._send = half
+    return bytes([part]) * 1_000_000
 
 
 def dies(part: int) -> int:
