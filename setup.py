@@ -14,6 +14,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 WISH = os.environ.get("XBOPT_BUILD_KERNEL", "auto")
+if WISH not in ("auto", "required", "off"):
+    raise SystemExit(f"XBOPT_BUILD_KERNEL is {WISH!r}; auto, required or off is wanted.")
 FOLDER = Path("simulator", "kernel")
 # Each operation is rounded by itself, so that all instruction levels give the same bits; what is switched off here is
 # errno and traps. gcc does not know that the loops over worlds run at least once, clang tells of each loop that is no
@@ -38,7 +40,8 @@ class BuildKernel(build_ext):
             self.compiler = "mingw32"
 
     def build_extensions(self) -> None:
-        """Compile."""
+        """Compile; what an earlier build left says nothing of a compiler that is required now."""
+        self.force = self.force or WISH == "required"
         for extension in self.extensions:
             extension.extra_compile_args = FLAGS + (STRICT_FLAGS if WISH == "required" else [])
             extension.extra_link_args = LINKED.get(sys.platform, [])

@@ -60,11 +60,12 @@ def sweep_sentences(result: SweepResult, numbers: NumberFormat) -> tuple[str, ..
     first = result.sweep.document.figures[0]
     name, unit = KPI_LABELS[first]
     best = result.ranked[0]
-    around = "" if math.isnan(best.se[first]) else f" (standard error {numbers.number(best.se[first], unit)})"
-    seed = f", seed {best.seed}" if len(result.sweep.document.seeds) > 1 else ""
+    mean, se, seeds = result.over_seeds(best)
+    around = "" if math.isnan(se) else f" (standard error {numbers.number(se, unit)})"
+    of_seeds = f", the mean of {seeds} seeds" if seeds > 1 else ""
     verdict = (
         f"{name} is largest at point {best.point} of {numbers.count(len(result.rows))}: "
-        f"{numbers.number(best.mean[first], unit)}{around}, with {setting(best)}{seed}."
+        f"{numbers.number(mean, unit)}{around}{of_seeds}, with {setting(best)}."
     )
     return (verdict, *without)
 

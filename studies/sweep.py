@@ -15,9 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from xbopt.agents.policies import mark_of
+from xbopt.agents.policies import mark_of, planned_under
+from xbopt.agents.registry import AGENTS, POLICIES
 from xbopt.agents.seeds import train_or_go_on
 from xbopt.core.decisions.policy import Policy
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import BudgetError, DecisionError, PolicyError, ScenarioError, UsageError
 from xbopt.core.files import replace_file
 from xbopt.core.json_text import json_text
@@ -60,11 +62,12 @@ def sweep(
 
     Raises:
         ScenarioError: The sweep file or its scenario cannot be used.
-        UsageError: The folder holds something else, or an option makes no sense.
+        UsageError: The folder holds something else, an option makes no sense, or a policy or agent is none.
         LostWorkerError: Workers died over a point again and again; what is done is kept.
     """
     check_engine(engine, workers)
     asked = file if isinstance(file, Sweep) else read_sweep(file)
+    _check_names(asked)
     folder, scenario = Path(out), scenario_from(asked.scenario)
     done = _opened(folder, asked, scenario, resume=resume)
     before = len(done)
@@ -84,6 +87,21 @@ def sweep(
     result = SweepResult(sweep=asked, scenario=scenario, folder=folder, rows=found, done_before=before)
     _write_table(result)
     return result
+
+
+def _check_names(asked: Sweep) -> None:
+    """Refuse a policy or an agent that is none, before hours are spent on the points of others."""
+    for option in (*_POLICIES, "agent"):
+        values = [getattr(asked.document.run, option, None)]
+        values += [point.parameters.get(f"{RUN}.{option}") for point in asked.points]
+        for name in sorted({value for value in values if isinstance(value, str)}):
+            kind, known = ("agent", tuple(AGENTS)) if option == "agent" else ("policy", POLICIES)
+            base = name if kind == "agent" else planned_under(name)
+            if base not in known and (kind == "agent" or not Path(base).exists()):
+                raise UsageError(
+                    f"{asked.file}: {RUN}.{option}: there is no {kind} {name!r}.{suggest(base, known)} "
+                    f"One of {', '.join(known)}{'' if kind == 'agent' else ', or a file or folder of one'}."
+                )
 
 
 def _do(asked: Sweep, folder: Path, point: Point) -> SweepRow:

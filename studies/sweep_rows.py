@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -78,10 +79,25 @@ class SweepResult:
 
     @property
     def ranked(self) -> tuple[SweepRow, ...]:
-        """Points by the first figure that is asked for, the largest first, without those where it has no meaning."""
+        """Points by the first figure that is asked for, the largest first, without those where it has no meaning.
+
+        Points that differ in their seed alone stand together, by their mean: a seed is luck and nobody's choice.
+        """
         first = self.sweep.document.figures[0]
-        known = (row for row in self.rows if not row.error and not math.isnan(row.mean[first]))
-        return tuple(sorted(known, key=lambda row: -row.mean[first]))
+        known = [row for row in self.rows if not row.error and not math.isnan(row.mean[first])]
+        return tuple(sorted(known, key=lambda row: (-self.over_seeds(row)[0], row.point)))
+
+    def over_seeds(self, row: SweepRow) -> tuple[float, float, int]:
+        """The first figure's mean over all seeds of a row's parameters, its standard error, and the number of seeds.
+
+        With one seed the error is that over worlds; with more it is that of the seeds' means.
+        """
+        first, seeds = self.sweep.document.figures[0], len(self.sweep.document.seeds)
+        same = self.rows[row.point - row.point % seeds :][:seeds]
+        values = [one.mean[first] for one in same if not one.error and not math.isnan(one.mean[first])]
+        if len(values) < 2:
+            return row.mean[first], row.se[first], 1
+        return statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)), len(values)
 
     @property
     def middle(self) -> float:

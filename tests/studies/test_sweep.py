@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import xbopt
@@ -106,6 +107,7 @@ def test_points_by_list_and_sobol_fill_their_ranges(tmp_path):
         ("runs: 4", "rns: 4", "The key 'rns' is not known here. Did you mean 'runs'?"),
         ("[8000, 11200, 16000]", "[]", "at least 1 item"),
         ("[8000, 11200, 16000]", "[8000, -3]", "budget.total_base=-3"),
+        ("[baseline, uniform]", "[baseline, unifrom]", "no policy 'unifrom'. Did you mean 'uniform'?"),
         ("command: simulate", "command: simulat", "Did you mean 'simulate'?"),
         ("scenario: quickstart", "scenario: quikstart", "Did you mean 'quickstart'?"),
         ("roas]", "roass]", "Did you mean 'roas'?"),
@@ -131,6 +133,7 @@ def test_a_design_that_varies_nothing_is_refused(tmp_path):
 
 def test_a_point_that_cannot_be_done_is_told_and_the_others_are(tmp_path):
     plan = tmp_path / "no_plan.csv"
+    plan.write_text("this is no plan\n")
     text = FILE.replace("[baseline, uniform]", f"[baseline, {plan}]").replace("[0, 1]", "[0]")
     result = xbopt.sweep(written(tmp_path, text), tmp_path / "out")
     assert [bool(row.error) for row in result.rows] == [False, True] * 3
@@ -191,6 +194,24 @@ def test_a_killed_sweep_goes_on_where_it_stood(file, done, tmp_path):
     assert table_of(out) == table_of(done.folder)
     numbers = [json.loads(line)["point"] for line in lines.read_text().splitlines()]
     assert sorted(numbers) == list(range(12))
+
+
+def test_an_agent_that_is_none_is_refused_before_anything_is_done(tmp_path):
+    text = FILE.replace("simulate, policy: baseline", "train, agent: pppo, steps: 9")
+    text = text.replace("    run.policy: [baseline, uniform]\n", "")
+    with pytest.raises(UsageError, match=r"no agent 'pppo'\. Did you mean 'ppo'\?"):
+        xbopt.sweep(written(tmp_path, text), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_points_are_ranked_by_their_mean_over_seeds(done):
+    means = [np.mean([row.mean["contribution_margin"] for row in done.rows[n : n + 2]]) for n in range(0, 12, 2)]
+    best = 2 * int(np.argmax(means))
+    assert [row.point for row in done.ranked[:2]] == [best, best + 1]
+    pair = [row.mean["contribution_margin"] for row in done.rows[best : best + 2]]
+    mean, se, seeds = done.over_seeds(done.ranked[0])
+    assert (mean, seeds) == (pytest.approx(max(means)), 2)
+    assert se == pytest.approx(abs(pair[0] - pair[1]) / 2.0)
 
 
 def test_effects_are_means_over_the_others(done):
