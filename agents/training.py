@@ -250,6 +250,16 @@ def _loaded(place: str) -> object:
         raise UsageError(f"This needs {error.name}, which is not installed: pip install 'xbopt[rl]'") from error
 
 
+def check_agent(agent: str) -> None:
+    """Refuse a name that is no agent's.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if agent not in AGENTS:
+        raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
+
+
 def train(
     scenario: Scenario | str | Path,
     agent: str,
@@ -289,8 +299,7 @@ def train(
         UsageError: There is no such agent, an option makes no sense, or the folder holds something else.
         PolicyError: What is there to resume does not fit, or is damaged.
     """
-    if agent not in AGENTS:
-        raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
+    check_agent(agent)
     if steps is None and time_limit_seconds is None:
         raise UsageError("Say when to stop: a number of steps (--steps), a time (--time-limit), or both.")
     if steps is not None and steps < 1:

@@ -32,15 +32,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "what-if": ("what-if", "quickstart", "budget +20%"),
 }
 TINY: dict[str, tuple[str, ...]] = {"simulate": ("simulate", "quickstart", "--runs", "2")}
+LEAST: dict[str, dict[str, float]] = {"by the clock": {"simulate": 5.0}, "processor": {"plan": 3.0, "plan-small": 3.0}}
+"""Bars by what is measured and command."""
+FIGURE = "{command}, before over after, {measured}"
 BARS = [
-    *(Bar(name=f"{name}, before over after, by the clock", least={"simulate": 5.0}.get(name)) for name in COMMANDS),
-    *(
-        Bar(
-            name=f"{name}, before over after, processor",
-            least={"plan": 3.0, "plan-small": 3.0}.get(name),
-        )
-        for name in COMMANDS
-    ),
+    Bar(name=FIGURE.format(command=name, measured=measured), least=least.get(name))
+    for measured, least in LEAST.items()
+    for name in COMMANDS
 ]
 SUFFIX = {"log": ".parquet", "plan-report": ".html", "train": ""}
 
@@ -66,10 +64,8 @@ def main() -> int:
             "/".join(f"{median(turn[side][i] for turn in turns):.1f}" for i in range(2)) for side in range(2)
         )
         print(f"{name:12s} {clock:5.1f} {processor:5.1f}   {before} s   {after} s", flush=True)
-        figures |= {
-            f"{name}, before over after, by the clock": clock,
-            f"{name}, before over after, processor": processor,
-        }
+        for measured, value in zip(LEAST, (clock, processor), strict=True):
+            figures[FIGURE.format(command=name, measured=measured)] = value
     return told(__file__, BARS, figures, tiny=options.tiny)
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -101,7 +101,8 @@ class Processes(Pool):
         if len(self._processes) < self._count:
             ours, theirs = cast("tuple[Connection, Connection]", self._context.Pipe())
             process = self._context.Process(target=_serve, args=(self._blob, theirs), daemon=True)
-            with _one_thread_each():
+            # One thread each, unless the user says otherwise.
+            with _told_to_children({name: os.environ.get(name, "1") for name in _THREADS}):
                 process.start()
             theirs.close()
             self._processes.append(process)
@@ -167,15 +168,18 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _one_thread_each() -> Generator[None]:
-    """Processes that start meanwhile compute with one thread each, unless the user says otherwise."""
-    added = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
+def _told_to_children(variables: Mapping[str, str]) -> Generator[None]:
+    """Processes that start meanwhile have these environment variables; ours are as they were afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in added:
-            os.environ.pop(name, None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class _Ray(Protocol):
@@ -208,7 +212,9 @@ class Cluster(Pool):
         if not self._ray.is_initialized():
             try:
                 _knock(os.environ.get("RAY_ADDRESS", ""))
-                with _children_load_what_we_load():
+                # They load modules where this process does, as processes of this machine do anyway.
+                path = os.pathsep.join(one or str(Path.cwd()) for one in sys.path)
+                with _told_to_children({"PYTHONPATH": path}):
                     self._ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
             except (OSError, RuntimeError, ValueError) as error:
                 address = os.environ.get("RAY_ADDRESS", "of this machine")
@@ -247,20 +253,6 @@ class Cluster(Pool):
         """End the tasks that are still there."""
         for handle in handles:
             self._ray.cancel(handle, force=True)
-
-
-@contextmanager
-def _children_load_what_we_load() -> Generator[None]:
-    """Processes that are started meanwhile find modules where this one does, as processes of this machine do anyway."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
 
 
 def _knock(address: str) -> None:

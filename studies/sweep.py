@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.agents.policies import mark_of, planned_under
-from xbopt.agents.registry import AGENTS, POLICIES
+from xbopt.agents.registry import POLICIES
 from xbopt.agents.seeds import train_or_go_on
+from xbopt.agents.training import check_agent
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import BudgetError, DecisionError, PolicyError, ScenarioError, UsageError
@@ -91,17 +92,26 @@ def sweep(
 
 def _check_names(asked: Sweep) -> None:
     """Refuse a policy or an agent that is none, before hours are spent on the points of others."""
-    for option in (*_POLICIES, "agent"):
-        values = [getattr(asked.document.run, option, None)]
-        values += [point.parameters.get(f"{RUN}.{option}") for point in asked.points]
-        for name in sorted({value for value in values if isinstance(value, str)}):
-            kind, known = ("agent", tuple(AGENTS)) if option == "agent" else ("policy", POLICIES)
-            base = name if kind == "agent" else planned_under(name)
-            if base not in known and (kind == "agent" or not Path(base).exists()):
+    for name in _named(asked, "agent"):
+        try:
+            check_agent(name)
+        except UsageError as error:
+            raise UsageError(f"{asked.file}: {RUN}.agent: {error}") from None
+    for option in _POLICIES:
+        for name in _named(asked, option):
+            base = planned_under(name)
+            if base not in POLICIES and not Path(base).exists():
                 raise UsageError(
-                    f"{asked.file}: {RUN}.{option}: there is no {kind} {name!r}.{suggest(base, known)} "
-                    f"One of {', '.join(known)}{'' if kind == 'agent' else ', or a file or folder of one'}."
+                    f"{asked.file}: {RUN}.{option}: there is no policy {name!r}.{suggest(base, POLICIES)} "
+                    f"One of {', '.join(POLICIES)}, or a file or folder of one."
                 )
+
+
+def _named(asked: Sweep, option: str) -> list[str]:
+    """What an option of the run names at all points, each once."""
+    values = [getattr(asked.document.run, option, None)]
+    values += [point.parameters.get(f"{RUN}.{option}") for point in asked.points]
+    return sorted({value for value in values if isinstance(value, str)})
 
 
 def _do(asked: Sweep, folder: Path, point: Point) -> SweepRow:
@@ -190,13 +200,12 @@ def _opened(folder: Path, asked: Sweep, scenario: Scenario, *, resume: bool) -> 
 def _identity(asked: Sweep, scenario: Scenario) -> str:
     """Hash of all that the results depend on: scenario, what is done, points, and files of policies."""
     document = asked.document
-    named = [getattr(document.run, name, None) for name in _POLICIES]
-    named += [point.parameters.get(f"{RUN}.{name}") for point in asked.points for name in _POLICIES]
+    policies = {name for option in _POLICIES for name in _named(asked, option)}
     whole = {
         "scenario": scenario.hash,
         "run": document.run.model_dump(),
         "points": [(point.parameters, point.seed) for point in asked.points],
-        "policies": {name: mark_of(name) for name in {name for name in named if isinstance(name, str)}},
+        "policies": {name: mark_of(name) for name in policies},
     }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
